@@ -40,7 +40,7 @@ class _Lanes:
 class _Pairs:
     """What is left of the last pair that each lane has drawn from one distribution."""
 
-    __slots__ = ("_left", "_lanes", "_make", "_values", "_xp")
+    __slots__ = ("_lanes", "_left", "_make", "_values", "_xp")
 
     def __init__(self, xp: Any, lanes: _Lanes, make: Any) -> None:
         self._xp, self._lanes, self._make = xp, lanes, make
@@ -159,7 +159,9 @@ def _log_factorial(xp: Any, k: Array) -> Array:
     square = inverse * inverse
     series = inverse * (1.0 / 12 - square * (1.0 / 360 - square * (1.0 / 1260)))
     stirling = (z - 0.5) * xp.log(z) - z + 0.5 * math.log(2 * math.pi) + series
-    return xp.where(k < _FACTORIAL_TABLE, table[xp.clip(k, 0, _FACTORIAL_TABLE - 1).astype(xp.int64)], stirling)
+    return xp.where(
+        k < _FACTORIAL_TABLE, table[xp.clip(k, 0, _FACTORIAL_TABLE - 1).astype(xp.int64)], stirling
+    )
 
 
 def categorical(xp: Any, philox: Philox, samples: int, logits: Array) -> Array:
