@@ -1,0 +1,142 @@
+"""Generated from the @public table by scopert/compat/namespace.py; do not edit."""
+# ruff: noqa
+
+from scopert.compat.version import GIT_VERSION as GIT_VERSION
+from scopert.compat.version import VERSION as VERSION
+from scopert.errors import OpError as OpError
+from scopert.graph.collections import GraphKeys as GraphKeys
+from scopert.graph.constant import constant as constant
+from scopert.graph.constant_value import constant_value as get_static_value
+from scopert.graph.convert import convert_to_tensor as convert_to_tensor
+from scopert.graph.convert import register_tensor_conversion_function as register_tensor_conversion_function
+from scopert.graph.device import DeviceSpec as DeviceSpec
+from scopert.graph.dimension import Dimension as Dimension
+from scopert.graph.dimension import dimension_value as dimension_value
+from scopert.graph.dtypes import DType as DType
+from scopert.graph.dtypes import QUANTIZED_DTYPES as QUANTIZED_DTYPES
+from scopert.graph.dtypes import as_dtype as as_dtype
+from scopert.graph.dtypes import bfloat16 as bfloat16
+from scopert.graph.dtypes import bool as bool
+from scopert.graph.dtypes import complex128 as complex128
+from scopert.graph.dtypes import complex64 as complex64
+from scopert.graph.dtypes import double as double
+from scopert.graph.dtypes import float16 as float16
+from scopert.graph.dtypes import float32 as float32
+from scopert.graph.dtypes import float64 as float64
+from scopert.graph.dtypes import half as half
+from scopert.graph.dtypes import int16 as int16
+from scopert.graph.dtypes import int32 as int32
+from scopert.graph.dtypes import int64 as int64
+from scopert.graph.dtypes import int8 as int8
+from scopert.graph.dtypes import qint16 as qint16
+from scopert.graph.dtypes import qint32 as qint32
+from scopert.graph.dtypes import qint8 as qint8
+from scopert.graph.dtypes import quint16 as quint16
+from scopert.graph.dtypes import quint8 as quint8
+from scopert.graph.dtypes import resource as resource
+from scopert.graph.dtypes import string as string
+from scopert.graph.dtypes import uint16 as uint16
+from scopert.graph.dtypes import uint32 as uint32
+from scopert.graph.dtypes import uint64 as uint64
+from scopert.graph.dtypes import uint8 as uint8
+from scopert.graph.dtypes import variant as variant
+from scopert.graph.graph import Graph as Graph
+from scopert.graph.indexed_slices import IndexedSlices as IndexedSlices
+from scopert.graph.operation import Operation as Operation
+from scopert.graph.scopes import add_to_collection as add_to_collection
+from scopert.graph.scopes import add_to_collections as add_to_collections
+from scopert.graph.scopes import colocate_with as colocate_with
+from scopert.graph.scopes import container as container
+from scopert.graph.scopes import control_dependencies as control_dependencies
+from scopert.graph.scopes import device as device
+from scopert.graph.scopes import get_collection as get_collection
+from scopert.graph.scopes import get_collection_ref as get_collection_ref
+from scopert.graph.scopes import init_scope as init_scope
+from scopert.graph.scopes import name_scope as name_scope
+from scopert.graph.scopes import op_scope as op_scope
+from scopert.graph.shape import TensorShape as TensorShape
+from scopert.graph.shape import dimension_at_index as dimension_at_index
+from scopert.graph.shape import disable_v2_tensorshape as disable_v2_tensorshape
+from scopert.graph.shape import enable_v2_tensorshape as enable_v2_tensorshape
+from scopert.graph.stack import get_default_graph as get_default_graph
+from scopert.graph.stack import get_default_session as get_default_session
+from scopert.graph.stack import reset_default_graph as reset_default_graph
+from scopert.graph.tensor import Tensor as Tensor
+from scopert import compat as compat
+from scopert import contrib as contrib
+from scopert import dtypes as dtypes
+from scopert import errors as errors
+from scopert import nest as nest
+from scopert import version as version
+from scopert.compat.version import __version__ as __version__
+
+__all__ = [
+    "DType",
+    "DeviceSpec",
+    "Dimension",
+    "GIT_VERSION",
+    "Graph",
+    "GraphKeys",
+    "IndexedSlices",
+    "OpError",
+    "Operation",
+    "QUANTIZED_DTYPES",
+    "Tensor",
+    "TensorShape",
+    "VERSION",
+    "add_to_collection",
+    "add_to_collections",
+    "as_dtype",
+    "bfloat16",
+    "bool",
+    "colocate_with",
+    "compat",
+    "complex128",
+    "complex64",
+    "constant",
+    "container",
+    "contrib",
+    "control_dependencies",
+    "convert_to_tensor",
+    "device",
+    "dimension_at_index",
+    "dimension_value",
+    "disable_v2_tensorshape",
+    "double",
+    "dtypes",
+    "enable_v2_tensorshape",
+    "errors",
+    "float16",
+    "float32",
+    "float64",
+    "get_collection",
+    "get_collection_ref",
+    "get_default_graph",
+    "get_default_session",
+    "get_static_value",
+    "half",
+    "init_scope",
+    "int16",
+    "int32",
+    "int64",
+    "int8",
+    "name_scope",
+    "nest",
+    "op_scope",
+    "qint16",
+    "qint32",
+    "qint8",
+    "quint16",
+    "quint8",
+    "register_tensor_conversion_function",
+    "reset_default_graph",
+    "resource",
+    "string",
+    "uint16",
+    "uint32",
+    "uint64",
+    "uint8",
+    "variant",
+    "version",
+    "__version__",
+]

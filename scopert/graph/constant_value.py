@@ -1,0 +1,139 @@
+"""Values that are known before a run.
+
+Shape rules need them (``reshape`` to a computed shape). Any pure operation whose inputs are known is
+computed by its own kernel; only what follows from static shapes has rules of its own, registered
+beside the op by :func:`static_value` and :func:`static_shape`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from scopert.graph.kernel import bind, origin_of
+from scopert.graph.literals import Array
+from scopert.graph.opdef import HOST, RANDOM, READS, STATEFUL, WRITES
+from scopert.graph.operation import Operation
+from scopert.graph.shape import as_tuple
+from scopert.graph.tensor import Shape, Tensor
+from scopert.public import public
+
+_EFFECTS = frozenset({HOST, RANDOM, READS, STATEFUL, WRITES})
+# Larger arrays are not computed while a graph is built.
+_LARGEST = 4096
+_DEEPEST = 32
+
+ValueRule = Callable[[Operation], Any]
+_value_rules: dict[str, ValueRule] = {}
+_shape_rules: dict[str, Callable[[Operation], Shape]] = {}
+
+
+def static_value(*op_types: str) -> Callable[[ValueRule], ValueRule]:
+    """Registers ``rule(op) -> array of its first output or None`` for ops whose value follows from shapes."""
+
+    def register(rule: ValueRule) -> ValueRule:
+        for op_type in op_types:
+            _value_rules[op_type] = rule
+        return rule
+
+    return register
+
+
+def static_shape(*op_types: str) -> Callable[[Callable[[Operation], Shape]], Callable[[Operation], Shape]]:
+    """Registers ``rule(op) -> shape`` for ops whose output, read as a shape, may be known in part."""
+
+    def register(rule: Callable[[Operation], Shape]) -> Callable[[Operation], Shape]:
+        for op_type in op_types:
+            _shape_rules[op_type] = rule
+        return rule
+
+    return register
+
+
+def known_value(tensor: Tensor, depth: int = 0) -> Array | None:
+    """The value of a tensor if it is known, for shape rules; it may still be fed."""
+    op = tensor._op
+    if op.type == "Const":
+        value: Array = op.attrs["value"]
+        return value
+    rule = _value_rules.get(op.type)
+    if rule is not None:
+        found = rule(op)
+        return None if found is None else np.asarray(found)
+    if depth > _DEEPEST or not op._inputs or op.opdef.kernel is None or op.opdef.traits & _EFFECTS:
+        return None
+    shape = tensor._shape
+    if shape is None or None in shape or np.prod(shape) > _LARGEST or op._control_flow_context is not None:
+        return None
+    values = []
+    for other in op._inputs:
+        value_of = known_value(other, depth + 1)
+        if value_of is None or value_of.size > _LARGEST:
+            return None
+        values.append(value_of)
+    try:
+        made = bind(op.opdef.kernel, op.opdef.kernel_keywords, np, origin_of(op))(*values)
+    except (ValueError, TypeError, IndexError, ArithmeticError):
+        return None  # the run will report it, with the operation's name
+    return np.asarray(made[tensor._value_index] if isinstance(made, (tuple, list)) else made)
+
+
+def known_shape(tensor: Tensor) -> Shape:
+    """A tensor that holds a shape, as far as it is known; -1 counts as unknown.
+
+    Returns
+    -------
+    tuple of int or None, or None
+        None if not even its length is known.
+    """
+    value = known_value(tensor)
+    if value is not None:
+        if value.ndim == 0:
+            return None if int(value) == -1 else ()
+        return tuple(None if n < 0 else int(n) for n in value.tolist())
+    rule = _shape_rules.get(tensor._op.type)
+    if rule is not None:
+        found = rule(tensor._op)
+        if found is not None:
+            return found
+    shape = tensor._shape
+    if shape is None or len(shape) != 1 or shape[0] is None:
+        return None
+    return (None,) * shape[0]
+
+
+@public("get_static_value", "contrib.util.constant_value")
+def constant_value(tensor: Any, partial: bool = False) -> Any:
+    """The value of a tensor if it can be computed without a run, else None.
+
+    Who asks may rely on the answer, so a tensor whose value is given can no longer be fed.
+
+    Parameters
+    ----------
+    tensor : Tensor
+    partial : bool
+        A packed tensor that is known in part gives an object array with None in places.
+
+    Returns
+    -------
+    numpy.ndarray or None
+    """
+    if not isinstance(tensor, Tensor):
+        return np.asarray(tensor) if isinstance(tensor, (np.ndarray, np.generic)) else None
+    found = known_value(tensor)
+    if found is None and partial and tensor.op.type == "Pack":
+        parts = [constant_value(item) for item in tensor.op.inputs]
+        if any(part is not None for part in parts):
+            mixed = np.empty(len(parts), dtype=object)
+            mixed[:] = parts
+            return mixed
+    if found is not None:
+        tensor.graph.prevent_feeding(tensor)
+    return found
+
+
+def constant_value_as_shape(tensor: Any) -> Shape:
+    """`known_shape` of a tensor, or the shape that a value stands for."""
+    return known_shape(tensor) if isinstance(tensor, Tensor) else as_tuple(tensor)
