@@ -1,0 +1,144 @@
+"""The door for backends: everything that a plug-in may import, and all that it must provide.
+
+A plug-in is a package with an entry point in the group ``scopert.backends`` that names a
+:class:`BackendSpec`. Loading the entry point must be cheap: only `probe` and `open` may import a GPU
+library. See ``docs/backends.md`` for a whole backend on one page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from scopert.graph.dtypes import DType
+from scopert.graph.kernel import Origin, bind
+from scopert.program.ir import LOOP, READ, Fetch, Program, Step, Value
+
+__all__ = [
+    "LOOP", "READ", "Backend", "BackendSpec", "Capabilities", "DType", "Executable", "Fetch", "Kernel", "Origin",
+    "Program", "RunContext", "Step", "Value", "VariableRef", "bind",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a backend can do, as facts and not as attributes to probe for.
+
+    Attributes
+    ----------
+    device_memory : bool
+        Arrays live in memory of their own, and must be moved to the host to be seen.
+    computes : bool
+        Steps produce numbers (false for the null backend, which only knows shapes).
+    strings : bool
+        Holds string tensors itself.
+    threads : bool
+        One executable may run in several threads at once.
+    """
+
+    device_memory: bool = False
+    computes: bool = True
+    strings: bool = True
+    threads: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """A backend's own kernel for an op, used where `when(origin)` holds; the first that fits wins."""
+
+    op: str
+    function: Callable[..., Any]
+    when: Callable[[Origin], bool] | None = None
+
+
+class VariableRef(Protocol):
+    """A variable of one session, as kernels see it."""
+
+    name: str
+    dtype: DType
+
+    @property
+    def initialized(self) -> bool: ...
+
+    def read(self) -> Any:
+        """A view of the value; FailedPreconditionError if there is none yet."""
+
+    def assign(self, value: Any, validate_shape: bool = True) -> None:
+        """Copies an array into the variable."""
+
+    def write_view(self) -> Any:
+        """The value to be changed in place."""
+
+
+class RunContext(Protocol):
+    """What stateful kernels may ask of the session that runs them."""
+
+    @property
+    def cancelled(self) -> bool: ...
+
+    def op_state(self, op: Origin, factory: Callable[[], Any]) -> Any:
+        """State of an operation that lasts as long as the session (a counter, a queue)."""
+
+    def variable(self, op: Origin) -> VariableRef:
+        """The variable that a VariableV2 or VarHandleOp stands for."""
+
+
+class Executable(Protocol):
+    """A compiled program."""
+
+    def run(self, feeds: Sequence[Any]) -> list[Any]:
+        """Runs once. `feeds` are host arrays; results are arrays or scalars that the caller owns."""
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """An opened device."""
+
+    name: str
+    xp: Any
+    capabilities: Capabilities
+
+    def allocate(self, nbytes: int) -> Any:
+        """A buffer; OSError or MemoryError if there is no room."""
+
+    def view(self, buffer: Any, offset: int, shape: tuple[int, ...], dtype: DType) -> Any:
+        """An array over a part of a buffer, without a copy."""
+
+    def to_device(self, array: Any) -> Any:
+        """A device array of a host array."""
+
+    def to_host(self, array: Any) -> Any:
+        """A host array of a device array."""
+
+    def synchronize(self) -> None:
+        """Waits until everything asked for is done."""
+
+    def kernels(self) -> Iterable[Kernel]:
+        """Kernels that replace the generic ones."""
+
+    def compile(self, program: Program, context: RunContext) -> Executable:
+        """Makes a program executable in one session."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackendSpec:
+    """What an entry point names.
+
+    Attributes
+    ----------
+    name : str
+    priority : int
+        The highest one that can be used is the default. NumPy has 0.
+    probe : callable
+        ``probe() -> reason why it cannot be used, or None``; raises nothing, prints nothing.
+    open : callable
+        ``open(device) -> Backend``; `device` is an index.
+    description : str
+    """
+
+    name: str
+    priority: int
+    probe: Callable[[], str | None]
+    open: Callable[[int], Backend]
+    description: str = ""

@@ -1,0 +1,134 @@
+"""Programs: what a backend compiles.
+
+A Program is a flat list of steps over numbered values, for one set of fetches. It is made from a
+graph by :mod:`scopert.program.lower`, knows no graph and no backend, and prints as text::
+
+    program: 2 feeds, 5 steps, 1 fetch
+      %0 = feed x:0                                  float32 (?, 2)
+      %1 = const w/initial_value                     float32 (2, 3)
+      %2 = read w                                    float32 (2, 3)
+      %3 = MatMul %0 %2                              float32 (?, 3)      ; net/MatMul  model.py:12
+      fetch %3
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from scopert.graph.dtypes import DType
+from scopert.graph.kernel import Origin
+from scopert.graph.opdef import Kernel
+from scopert.graph.shape import text
+
+Shape = tuple[int | None, ...] | None
+
+#: Step kinds that a runtime executes itself; every other step runs the kernel of its op.
+READ = "read"
+LOOP = "loop"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Value:
+    """What a slot holds: an array, or a reference to a variable where `dtype.is_ref`."""
+
+    number: int
+    name: str
+    dtype: DType
+    shape: Shape
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """One action.
+
+    Attributes
+    ----------
+    op : str
+        The op type, or one of the kinds above.
+    inputs, outputs : tuple of int
+        Slots.
+    origin : Origin
+        The graph's operation that it came from.
+    kernel : callable or None
+        The generic kernel.
+    keywords : tuple of str
+        The kernel's keyword-only parameters.
+    traits : frozenset of str
+    body : Loop or None
+        The inner program of a loop.
+    copies : bool
+        A read must copy, because the variable is written while the value is still needed.
+    """
+
+    op: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    origin: Origin
+    kernel: Kernel | None = None
+    keywords: tuple[str, ...] = ()
+    traits: frozenset[str] = frozenset()
+    body: Any = None
+    copies: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fetch:
+    """A result. `shared`: its memory may belong to a variable, a constant or a feed, so it is copied out."""
+
+    slot: int
+    shared: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Program:
+    """Steps in the order in which they run.
+
+    Attributes
+    ----------
+    values : tuple of Value
+        By slot number.
+    feeds : tuple of int
+        Slots that the caller fills, in the order of the feeds.
+    constants : dict
+        Slot -> array, never written.
+    steps : tuple of Step
+    fetches : tuple of Fetch
+    has_dead_values : bool
+        Some steps are skipped depending on data (`Switch`): values may be dead.
+    """
+
+    values: tuple[Value, ...]
+    feeds: tuple[int, ...]
+    constants: dict[int, Any]
+    steps: tuple[Step, ...]
+    fetches: tuple[Fetch, ...]
+    has_dead_values: bool = False
+    notes: tuple[str, ...] = field(default=())
+
+    def __str__(self) -> str:
+        return "\n".join(_lines(self))
+
+
+def _lines(program: Program) -> Iterator[str]:
+    counts = (len(program.feeds), "feeds"), (len(program.steps), "steps"), (len(program.fetches), "fetches")
+    yield "program: " + ", ".join(f"{n} {word if n != 1 else word[:-2 if word == 'fetches' else -1]}" for n, word in counts)
+    for slot in program.feeds:
+        yield _row(program, slot, f"feed {program.values[slot].name}")
+    for slot in program.constants:
+        yield _row(program, slot, f"const {program.values[slot].name}")
+    for step in program.steps:
+        action = " ".join([step.op, *(f"%{slot}" for slot in step.inputs)])
+        note = f"; {step.origin.name}  {step.origin.where}"
+        if not step.outputs:
+            yield f"  {action:<52}{note}"
+        for slot in step.outputs:
+            yield f"{_row(program, slot, action):<84} {note}"
+            action = "  .."
+    yield "  fetch " + " ".join(f"%{fetch.slot}" for fetch in program.fetches)
+
+
+def _row(program: Program, slot: int, action: str) -> str:
+    value = program.values[slot]
+    return f"  {f'%{slot} = {action}':<50} {value.dtype.name} {text(value.shape)}"
