@@ -134,5 +134,6 @@ def test_mapping_with_paths():
 def test_traversing_stops_where_it_is_told_to():
     shallow = nest.get_traverse_shallow_structure(lambda s: not isinstance(s, tuple), [(1, 2), [3]])
     assert shallow == [False, [True]]
-    shallow = nest.get_traverse_shallow_structure(lambda s: [True, False] if s == [1, [2]] else True, [1, [2]])
+    structure = [1, [2]]
+    shallow = nest.get_traverse_shallow_structure(lambda s: s is not structure or [True, False], structure)
     assert shallow == [True, False]
