@@ -62,10 +62,27 @@ from scopert.graph.stack import get_default_graph as get_default_graph
 from scopert.graph.stack import get_default_session as get_default_session
 from scopert.graph.stack import reset_default_graph as reset_default_graph
 from scopert.graph.tensor import Tensor as Tensor
+from scopert.ops.array_identity import check_numerics as check_numerics
+from scopert.ops.array_identity import ensure_shape as ensure_shape
+from scopert.ops.array_identity import guarantee_const as guarantee_const
+from scopert.ops.array_identity import identity as identity
+from scopert.ops.array_identity import identity_n as identity_n
+from scopert.ops.array_identity import placeholder as placeholder
+from scopert.ops.array_identity import placeholder_with_default as placeholder_with_default
+from scopert.ops.array_identity import stop_gradient as stop_gradient
+from scopert.ops.array_shape import expand_dims as expand_dims
+from scopert.ops.array_shape import rank as rank
+from scopert.ops.array_shape import reshape as reshape
+from scopert.ops.array_shape import shape as shape
+from scopert.ops.array_shape import shape_n as shape_n
+from scopert.ops.array_shape import size as size
+from scopert.ops.array_shape import squeeze as squeeze
 from scopert import compat as compat
 from scopert import contrib as contrib
+from scopert import debugging as debugging
 from scopert import dtypes as dtypes
 from scopert import errors as errors
+from scopert import manip as manip
 from scopert import nest as nest
 from scopert import version as version
 from scopert.compat.version import __version__ as __version__
@@ -89,6 +106,7 @@ __all__ = [
     "as_dtype",
     "bfloat16",
     "bool",
+    "check_numerics",
     "colocate_with",
     "compat",
     "complex128",
@@ -98,6 +116,7 @@ __all__ = [
     "contrib",
     "control_dependencies",
     "convert_to_tensor",
+    "debugging",
     "device",
     "dimension_at_index",
     "dimension_value",
@@ -105,7 +124,9 @@ __all__ = [
     "double",
     "dtypes",
     "enable_v2_tensorshape",
+    "ensure_shape",
     "errors",
+    "expand_dims",
     "float16",
     "float32",
     "float64",
@@ -114,23 +135,36 @@ __all__ = [
     "get_default_graph",
     "get_default_session",
     "get_static_value",
+    "guarantee_const",
     "half",
+    "identity",
+    "identity_n",
     "init_scope",
     "int16",
     "int32",
     "int64",
     "int8",
+    "manip",
     "name_scope",
     "nest",
     "op_scope",
+    "placeholder",
+    "placeholder_with_default",
     "qint16",
     "qint32",
     "qint8",
     "quint16",
     "quint8",
+    "rank",
     "register_tensor_conversion_function",
     "reset_default_graph",
+    "reshape",
     "resource",
+    "shape",
+    "shape_n",
+    "size",
+    "squeeze",
+    "stop_gradient",
     "string",
     "uint16",
     "uint32",
