@@ -49,11 +49,9 @@ def apply(opdef: OpDef, *inputs: Any, name: str | None = None, **attrs: Any) -> 
     if opdef.plain:
         graph = _common_graph(inputs)
         if graph is not None:
-            full = _infer_plain(opdef, inputs, attrs)
-            if full is not None:
-                full = complete_attrs(opdef, None, full)
-                chosen = opdef.name if name is None else name
-                op = graph._add(opdef, list(inputs), full, output_dtypes(opdef, full), chosen)
+            found = _complete_plain(opdef, inputs, attrs)
+            if found is not None:
+                op = graph._add(opdef, list(inputs), found[0], found[1], opdef.name if name is None else name)
                 return _result(opdef, op)
     return _apply_slowly(opdef, inputs, name, attrs)
 
@@ -83,6 +81,26 @@ def _common_graph(inputs: Sequence[Any]) -> Graph | None:
         elif graph is not found:
             return None
     return get_default_graph() if graph is None else graph
+
+
+def _complete_plain(
+    opdef: OpDef, inputs: Sequence[Tensor], given: dict[str, Any]
+) -> tuple[dict[str, Any], list[DType]] | None:
+    """All attributes and the output types; None where the inputs do not fit as they are."""
+    key = None
+    if not given:
+        key = tuple([tensor._dtype.base for tensor in inputs])
+        known = opdef.completed.get(key)
+        if known is not None:
+            return known
+    full = _infer_plain(opdef, inputs, given)
+    if full is None:
+        return None
+    full = complete_attrs(opdef, None, full)
+    found = full, output_dtypes(opdef, full)
+    if key is not None:
+        opdef.completed[key] = found
+    return found
 
 
 def _infer_plain(opdef: OpDef, inputs: Sequence[Tensor], given: dict[str, Any]) -> dict[str, Any] | None:

@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from scopert.graph.dtypes import DType
 from scopert.graph.signature import Arg, Attr, parse_args, parse_attrs
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class OpDef:
     """
 
     __slots__ = (
-        "attr_by_name", "attrs", "differentiable", "inferred", "inputs", "kernel", "kernel_keywords",
+        "attr_by_name", "attrs", "completed", "differentiable", "inferred", "inputs", "kernel", "kernel_keywords",
         "name", "outputs", "plain", "shape", "traits",
     )  # fmt: skip
 
@@ -87,6 +88,9 @@ class OpDef:
         )
         #: No list inputs, no refs: the quick way of `build.apply` serves it.
         self.plain = not any(arg.is_list or arg.is_ref for arg in self.inputs)
+        #: Input types -> (attributes, output types) of operations whose attributes all follow from
+        #: them. Those operations share the one dict, which is why attributes are never changed in place.
+        self.completed: dict[tuple[DType, ...], tuple[dict[str, Any], list[DType]]] = {}
 
     def __repr__(self) -> str:
         return f"<OpDef {self.name}>"

@@ -131,7 +131,7 @@ class Operation:
             raise ValueError(f"Operation '{self._name}' has no attr named '{name}'.") from None
 
     def _set_attr(self, name: str, value: Any) -> None:
-        self.attrs[name] = value
+        self.attrs = {**self.attrs, name: value}
 
     def colocation_groups(self) -> list[bytes]:
         """``loc:@NAME`` of the operations that it is placed with; its own without any."""
