@@ -509,6 +509,20 @@ class Graph:
         self._check_not_finalized()
         self._collections.pop(name, None)
 
+    def as_graph_def(self, from_version: int | None = None, add_shapes: bool = False) -> Any:
+        """The graph as a GraphDef message (needs the extra ``tensorboard``).
+
+        Parameters
+        ----------
+        from_version : int, optional
+            Only operations made after this `version`.
+        add_shapes : bool
+            Store the shapes of outputs in the attribute ``_output_shapes``.
+        """
+        from scopert.graph.graph_def import graph_def  # it imports this module
+
+        return graph_def(self, from_version, add_shapes)
+
     def __repr__(self) -> str:
         return f"<scopert.Graph with {len(self._ops)} operations at {id(self):#x}>"
 

@@ -117,6 +117,13 @@ class Operation:
             return []
         return [(*found, source.excerpt(self._location).rpartition("\n")[2].strip())]
 
+    @property
+    def node_def(self) -> Any:
+        """The operation as a NodeDef message (needs the extra ``tensorboard``)."""
+        from scopert.graph.graph_def import node_def  # it imports this module
+
+        return node_def(self)
+
     def get_attr(self, name: str) -> Any:
         """The value of an attribute.
 
