@@ -34,6 +34,7 @@ def protos() -> Any:
             attr_value_pb2,
             event_pb2,
             graph_pb2,
+            histogram_pb2,
             node_def_pb2,
             summary_pb2,
             tensor_pb2,
