@@ -77,6 +77,14 @@ from scopert.ops.array_shape import shape as shape
 from scopert.ops.array_shape import shape_n as shape_n
 from scopert.ops.array_shape import size as size
 from scopert.ops.array_shape import squeeze as squeeze
+from scopert.summary.messages import AttrValue as AttrValue
+from scopert.summary.messages import Event as Event
+from scopert.summary.messages import GraphDef as GraphDef
+from scopert.summary.messages import HistogramProto as HistogramProto
+from scopert.summary.messages import NodeDef as NodeDef
+from scopert.summary.messages import SessionLog as SessionLog
+from scopert.summary.messages import Summary as Summary
+from scopert.summary.messages import SummaryMetadata as SummaryMetadata
 from scopert import compat as compat
 from scopert import contrib as contrib
 from scopert import debugging as debugging
@@ -84,20 +92,29 @@ from scopert import dtypes as dtypes
 from scopert import errors as errors
 from scopert import manip as manip
 from scopert import nest as nest
+from scopert import summary as summary
 from scopert import version as version
 from scopert.compat.version import __version__ as __version__
 
 __all__ = [
+    "AttrValue",
     "DType",
     "DeviceSpec",
     "Dimension",
+    "Event",
     "GIT_VERSION",
     "Graph",
+    "GraphDef",
     "GraphKeys",
+    "HistogramProto",
     "IndexedSlices",
+    "NodeDef",
     "OpError",
     "Operation",
     "QUANTIZED_DTYPES",
+    "SessionLog",
+    "Summary",
+    "SummaryMetadata",
     "Tensor",
     "TensorShape",
     "VERSION",
@@ -166,6 +183,7 @@ __all__ = [
     "squeeze",
     "stop_gradient",
     "string",
+    "summary",
     "uint16",
     "uint32",
     "uint64",
