@@ -22,7 +22,10 @@ from types import ModuleType
 ROOT = Path(__file__).resolve().parent.parent
 MARK = '"""Generated from the @public table by scopert/compat/namespace.py; do not edit."""'
 #: Rooms that define public names. The command line is not one: it is a user of the library.
-ROOMS = ("graph", "ops", "scope", "program", "runtime", "train", "layers", "rnn", "losses", "metrics", "summary", "io", "compat")
+ROOMS = (
+    "graph", "ops", "scope", "program", "runtime",
+    "train", "layers", "rnn", "losses", "metrics", "summary", "io", "compat",
+)  # fmt: skip
 MODULES = ("public", "errors", "nest", "backend", "gradients", "gradient_rules", "resource_loader")
 
 
@@ -82,9 +85,10 @@ def render(table: dict[str, tuple[str, str]]) -> dict[Path, str]:
     files = {}
     for package, members in names.items():
         module = ".".join(filter(None, ("scopert", package)))
-        if package and all(target[0] == module and target[1] == name for name, target in members.items()) and members:
+        if package and members and all(target == (module, name) for name, target in members.items()):
             continue  # the module itself defines them
-        children = sorted({other.rpartition(".")[2] for other in names if other and other.rpartition(".")[0] == package})
+        parts = [other.rpartition(".") for other in names if other]
+        children = sorted({name for parent, _, name in parts if parent == package})
         folder = ROOT.joinpath(*package.split(".")) if package else ROOT
         path = folder / "__init__.py" if children or folder.is_dir() or not package else folder.with_suffix(".py")
         files[path] = _render_module(module, members, [c for c in children if c not in members])

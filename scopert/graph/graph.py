@@ -187,7 +187,7 @@ class Graph:
         )
 
         full = complete_attrs(opdef, list(inputs), dict(attrs or {}))
-        kinds = [d for d in dtypes] if dtypes is not None else output_dtypes(opdef, full)
+        kinds = list(dtypes) if dtypes is not None else output_dtypes(opdef, full)
         return self._add(opdef, list(inputs), full, kinds, op_type if name is None else name)
 
     def _add(

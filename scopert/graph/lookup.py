@@ -19,6 +19,10 @@ def element_of(item: Any) -> Tensor | Operation | None:
     return None if convert is None else convert()
 
 
+def _allowed(tensor: bool, operation: bool) -> tuple[type, ...]:
+    return (Tensor,) * tensor + (Operation,) * operation
+
+
 def as_graph_element(graph: Graph, obj: Any, allow_tensor: bool, allow_operation: bool) -> Tensor | Operation:
     """See ``Graph.as_graph_element``."""
     if not (allow_tensor or allow_operation):
@@ -29,7 +33,7 @@ def as_graph_element(graph: Graph, obj: Any, allow_tensor: bool, allow_operation
     element = element_of(obj)
     if element is None and isinstance(obj, (str, bytes)):
         return _by_name(graph, obj.decode() if isinstance(obj, bytes) else obj, allow_tensor, allow_operation)
-    if element is None or not isinstance(element, Tensor if not allow_operation else Operation if not allow_tensor else object):
+    if element is None or not isinstance(element, _allowed(allow_tensor, allow_operation)):
         raise TypeError(f"Can not convert a {type(obj).__name__} into a {types}.")
     if element.graph is not graph:
         kind = "Tensor" if isinstance(element, Tensor) else "Operation"

@@ -112,8 +112,8 @@ class Program:
 
 
 def _lines(program: Program) -> Iterator[str]:
-    counts = (len(program.feeds), "feeds"), (len(program.steps), "steps"), (len(program.fetches), "fetches")
-    yield "program: " + ", ".join(f"{n} {word if n != 1 else word[:-2 if word == 'fetches' else -1]}" for n, word in counts)
+    counts = (len(program.feeds), "feed", "s"), (len(program.steps), "step", "s"), (len(program.fetches), "fetch", "es")
+    yield "program: " + ", ".join(f"{n} {word}{'' if n == 1 else plural}" for n, word, plural in counts)
     for slot in program.feeds:
         yield _row(program, slot, f"feed {program.values[slot].name}")
     for slot in program.constants:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Any
+from typing import Any, ClassVar
 
 from scopert.graph.graph import Graph
 from scopert.graph.graph_def import graph_def, protos
@@ -169,7 +169,7 @@ def _graph_def_with_shapes(graph: Graph) -> Any:
 class FileWriterCache:
     """One FileWriter for each folder."""
 
-    _cache: dict[str, FileWriter] = {}
+    _cache: ClassVar[dict[str, FileWriter]] = {}
     _lock = threading.RLock()
 
     @staticmethod
