@@ -379,7 +379,8 @@ def output_dtypes(opdef: OpDef, attrs: dict[str, Any]) -> list[DType]:
         if arg.type_list_attr is not None:
             found += attrs[arg.type_list_attr]
             continue
-        dtype: DType = attrs[arg.type_attr] if arg.type_attr is not None else arg.dtype
+        dtype = arg.dtype if arg.type_attr is None else attrs[arg.type_attr]
+        assert isinstance(dtype, DType)
         if arg.is_ref:
             dtype = dtype._as_ref
         if arg.number_attr is not None:

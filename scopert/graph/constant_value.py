@@ -16,7 +16,7 @@ from scopert.graph.kernel import bind, origin_of
 from scopert.graph.literals import Array
 from scopert.graph.opdef import HOST, RANDOM, READS, STATEFUL, WRITES
 from scopert.graph.operation import Operation
-from scopert.graph.shape import as_tuple
+from scopert.graph.shape import as_tuple, num_elements
 from scopert.graph.tensor import Shape, Tensor
 from scopert.public import public
 
@@ -64,8 +64,8 @@ def known_value(tensor: Tensor, depth: int = 0) -> Array | None:
         return None if found is None else np.asarray(found)
     if depth > _DEEPEST or not op._inputs or op.opdef.kernel is None or op.opdef.traits & _EFFECTS:
         return None
-    shape = tensor._shape
-    if shape is None or None in shape or np.prod(shape) > _LARGEST or op._control_flow_context is not None:
+    size = num_elements(tensor._shape)
+    if size is None or size > _LARGEST or op._control_flow_context is not None:
         return None
     values = []
     for other in op._inputs:

@@ -10,7 +10,7 @@ from typing import Any
 
 from scopert.graph import lookup, source
 from scopert.graph.control import ControlDependencies, control_inputs_for
-from scopert.graph.device import merge_device
+from scopert.graph.device import canonical_name, merge_names
 from scopert.graph.dtypes import DType
 from scopert.graph.opdef import OpDef, find_op
 from scopert.graph.operation import Operation
@@ -242,10 +242,9 @@ class Graph:
             if spec is None:
                 break
             if callable(spec):
-                found = spec(op)
-                op._device = "" if found is None else merge_device(found, "")
+                op._device = canonical_name(spec(op))
             else:
-                op._device = merge_device(op._device, spec)
+                op._device = merge_names(spec, op._device)
 
     def _colocate(self, op: Operation, others: list[Operation]) -> None:
         groups: set[bytes] = set(op.attrs.get("_class") or ())
@@ -304,7 +303,7 @@ class Graph:
         """
         spec = device_name_or_function
         if spec is not None and not callable(spec):
-            spec = merge_device(spec, "")
+            spec = canonical_name(spec)
         local = self._local
         local.devices = [*local.devices, spec]
         size = len(local.devices)

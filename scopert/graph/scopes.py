@@ -63,7 +63,7 @@ class name_scope:
     def __enter__(self) -> str:
         if self._name is None and self._values is not None:
             raise ValueError(
-                f"At least one of name ({self._name}) and default_name ({self._default_name}) must be provided."
+                f"At least one of name ({self._name!r}) and default_name ({self._default_name!r}) must be provided."
             )
         graph = graph_of(self._values) if self._values else get_default_graph()
         manager = None
