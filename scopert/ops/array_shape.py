@@ -11,13 +11,14 @@ from scopert.graph.build import apply
 from scopert.graph.constant import constant
 from scopert.graph.constant_value import known_shape, known_value, static_shape, static_value
 from scopert.graph.convert import to_tensor
-from scopert.graph.dtypes import DType, int32
+from scopert.graph.dtypes import int32
 from scopert.graph.opdef import VIEW, define_op, gradient
 from scopert.graph.operation import Operation
 from scopert.graph.scopes import name_scope
 from scopert.graph.shape import brackets, is_known, merge, num_elements
 from scopert.graph.shape_rules import scalar
 from scopert.graph.tensor import Shape, Tensor
+from scopert.ops.raw import raw
 from scopert.public import public
 
 
@@ -55,15 +56,6 @@ def canonical_axis(axis: int, rank: int, what: str = "axis") -> int:
 def _dense_shape(tensor: Any) -> Tensor | None:
     """The shape of a sparse tensor, which knows it; None for others."""
     return getattr(tensor, "dense_shape", None) if hasattr(type(tensor), "_to_components") else None
-
-
-def _cast(tensor: Tensor, dtype: DType) -> Tensor:
-    from scopert.graph.opdef import find_op
-
-    cast = find_op("Cast")
-    assert cast is not None
-    result: Tensor = apply(cast, tensor, DstT=dtype)
-    return result
 
 
 SHAPE = define_op(
@@ -118,7 +110,7 @@ def shape_internal(
     with name_scope(name, "Shape", [input]) as scope:
         dense_shape = _dense_shape(input)
         if dense_shape is not None:
-            return _cast(dense_shape, out_type)
+            return raw("Cast", dense_shape, DstT=out_type)
         tensor = to_tensor(input)
         if optimize and is_known(tensor._shape):
             return constant(list(tensor._shape or ()), out_type, name=scope)
@@ -172,11 +164,7 @@ def size_internal(
     with name_scope(name, "Size", [input]) as scope:
         dense_shape = _dense_shape(input)
         if dense_shape is not None:
-            from scopert.graph.opdef import find_op
-
-            product = find_op("Prod")
-            assert product is not None
-            return apply(product, _cast(dense_shape, out_type), 0, name=scope)  # type: ignore[no-any-return]
+            return raw("Prod", raw("Cast", dense_shape, DstT=out_type), 0, name=scope)
         tensor = to_tensor(input)
         if optimize:
             count = num_elements(tensor._shape)
