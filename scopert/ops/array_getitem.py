@@ -13,14 +13,15 @@ from scopert.graph.dtypes import as_dtype, bool_, int32, int64
 from scopert.graph.scopes import name_scope
 from scopert.graph.shape import Dimension
 from scopert.graph.tensor import Tensor, define_operator
-from scopert.ops.array_slice import strided_slice
 from scopert.ops.array_stack import stack
+from scopert.ops.array_strided import strided_slice
 from scopert.ops.raw import raw
 from scopert.public import export
 
 newaxis = None
 export(__name__, "newaxis", "newaxis")
 
+MASK_NAMES = ("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask")
 _ALLOWED = (
     "Only integers, slices (`:`), ellipsis (`...`), tf.newaxis (`None`) and scalar tf.int32/tf.int64 tensors are "
     "valid indices"
@@ -69,7 +70,7 @@ def slice_helper(tensor: Any, spec: Any, var: Any = None) -> Tensor:
     begin: list[Any] = []
     end: list[Any] = []
     strides: list[Any] = []
-    masks = dict.fromkeys(("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask"), 0)
+    masks: dict[str, Any] = dict.fromkeys(MASK_NAMES, 0)
     for position, item in enumerate(spec if isinstance(spec, list | tuple) else [spec]):
         bit = 1 << position
         start, stop, step = 0, 0, 1
@@ -105,7 +106,8 @@ def slice_helper(tensor: Any, spec: Any, var: Any = None) -> Tensor:
                 vectors = [v if v.dtype == int64 else raw("Cast", v, DstT=int64) for v in vectors]
         else:
             vectors = [constant([], dtype=int32)] * 3
-        return strided_slice(tensor, *vectors, var=var, name=scope, **masks)
+        first, last, steps = vectors
+        return strided_slice(tensor, first, last, steps, var=var, name=scope, **masks)
 
 
 define_operator("__getitem__", slice_helper)
