@@ -62,6 +62,8 @@ from scopert.graph.stack import get_default_graph as get_default_graph
 from scopert.graph.stack import get_default_session as get_default_session
 from scopert.graph.stack import reset_default_graph as reset_default_graph
 from scopert.graph.tensor import Tensor as Tensor
+from scopert.ops.array_concat import concat as concat
+from scopert.ops.array_getitem import newaxis as newaxis
 from scopert.ops.array_identity import check_numerics as check_numerics
 from scopert.ops.array_identity import ensure_shape as ensure_shape
 from scopert.ops.array_identity import guarantee_const as guarantee_const
@@ -77,6 +79,15 @@ from scopert.ops.array_shape import shape as shape
 from scopert.ops.array_shape import shape_n as shape_n
 from scopert.ops.array_shape import size as size
 from scopert.ops.array_shape import squeeze as squeeze
+from scopert.ops.array_slice import slice as slice
+from scopert.ops.array_split import split as split
+from scopert.ops.array_stack import parallel_stack as parallel_stack
+from scopert.ops.array_stack import stack as stack
+from scopert.ops.array_stack import unstack as unstack
+from scopert.ops.array_strided import strided_slice as strided_slice
+from scopert.ops.array_transpose import invert_permutation as invert_permutation
+from scopert.ops.array_transpose import matrix_transpose as matrix_transpose
+from scopert.ops.array_transpose import transpose as transpose
 from scopert.summary.messages import AttrValue as AttrValue
 from scopert.summary.messages import Event as Event
 from scopert.summary.messages import GraphDef as GraphDef
@@ -90,7 +101,9 @@ from scopert import contrib as contrib
 from scopert import debugging as debugging
 from scopert import dtypes as dtypes
 from scopert import errors as errors
+from scopert import linalg as linalg
 from scopert import manip as manip
+from scopert import math as math
 from scopert import nest as nest
 from scopert import summary as summary
 from scopert import version as version
@@ -128,6 +141,7 @@ __all__ = [
     "compat",
     "complex128",
     "complex64",
+    "concat",
     "constant",
     "container",
     "contrib",
@@ -161,10 +175,16 @@ __all__ = [
     "int32",
     "int64",
     "int8",
+    "invert_permutation",
+    "linalg",
     "manip",
+    "math",
+    "matrix_transpose",
     "name_scope",
     "nest",
+    "newaxis",
     "op_scope",
+    "parallel_stack",
     "placeholder",
     "placeholder_with_default",
     "qint16",
@@ -180,14 +200,20 @@ __all__ = [
     "shape",
     "shape_n",
     "size",
+    "slice",
+    "split",
     "squeeze",
+    "stack",
     "stop_gradient",
+    "strided_slice",
     "string",
     "summary",
+    "transpose",
     "uint16",
     "uint32",
     "uint64",
     "uint8",
+    "unstack",
     "variant",
     "version",
     "__version__",
