@@ -1,0 +1,1 @@
+"""``scopert demo``: two towers that share one set of weights."""
