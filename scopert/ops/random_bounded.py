@@ -51,9 +51,7 @@ def bounded_normal(
     return xp.concatenate(pieces)
 
 
-def _row(
-    xp: Any, philox: Philox, count: int, parameters: tuple[Any, Any, Any, Any], dtype: Any
-) -> tuple[Array, int]:
+def _row(xp: Any, philox: Philox, count: int, parameters: tuple[Any, Any, Any, Any], dtype: Any) -> tuple[Array, int]:
     mean, deviation, low, high = parameters
     one = dtype.type
     if not (deviation > 0 and low < high and bool(xp.isfinite(low) | xp.isfinite(high))):
@@ -99,9 +97,7 @@ def _row(
     return (values * deviation + mean).astype(dtype, copy=False), blocks
 
 
-def _first_accepted(
-    xp: Any, philox: Philox, count: int, propose: _Proposal, step: int, each: int
-) -> tuple[Array, int]:
+def _first_accepted(xp: Any, philox: Philox, count: int, propose: _Proposal, step: int, each: int) -> tuple[Array, int]:
     """The first `count` accepted candidates, and the blocks used: `step` blocks give `each` candidates."""
     found: list[Array] = []
     missing, steps, refused = count, 0, 0

@@ -89,9 +89,7 @@ class LearnedUnigramSampler:
 class FixedUnigramSampler:
     """By given weights, through Walker's alias tables (Knuth, volume 2)."""
 
-    def __init__(
-        self, weights: Sequence[float], distortion: float, reserved: int, shards: int, shard: int
-    ) -> None:
+    def __init__(self, weights: Sequence[float], distortion: float, reserved: int, shards: int, shard: int) -> None:
         kept = [0.0] * sum(1 for word in range(reserved) if word % shards == shard)
         kept += [
             math.pow(weight, distortion)

@@ -70,9 +70,7 @@ def normal(xp: Any, philox: Philox, count: int, dtype: Any) -> Array:
     dtype = xp.dtype(dtype)
     if dtype == xp.float64:
         return box_muller_doubles(xp, _blocks_for(xp, philox, count, 2)).reshape(-1)[:count]
-    return (
-        box_muller_floats(xp, _blocks_for(xp, philox, count, 4)).reshape(-1)[:count].astype(dtype, copy=False)
-    )
+    return box_muller_floats(xp, _blocks_for(xp, philox, count, 4)).reshape(-1)[:count].astype(dtype, copy=False)
 
 
 def truncated_normal(xp: Any, philox: Philox, count: int, dtype: Any) -> Array:
@@ -123,9 +121,7 @@ def box_muller_floats(xp: Any, blocks: Array) -> Array:
     radius_share = xp.maximum(shares[..., 0::2], xp.float32(_SMALLEST_UNIFORM))
     radius = xp.sqrt(xp.float32(-2) * log_float32(xp, radius_share))
     # The product is made in float64 and rounded once, before the angle's sine is taken.
-    sine, cosine = sin_cos_float32(
-        xp, (2.0 * math.pi * shares[..., 1::2].astype(xp.float64)).astype(xp.float32)
-    )
+    sine, cosine = sin_cos_float32(xp, (2.0 * math.pi * shares[..., 1::2].astype(xp.float64)).astype(xp.float32))
     result = xp.empty(blocks.shape, dtype=xp.float32)
     xp.multiply(sine, radius, out=result[..., 0::2])
     xp.multiply(cosine, radius, out=result[..., 1::2])

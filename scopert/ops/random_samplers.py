@@ -159,9 +159,7 @@ def _log_factorial(xp: Any, k: Array) -> Array:
     square = inverse * inverse
     series = inverse * (1.0 / 12 - square * (1.0 / 360 - square * (1.0 / 1260)))
     stirling = (z - 0.5) * xp.log(z) - z + 0.5 * math.log(2 * math.pi) + series
-    return xp.where(
-        k < _FACTORIAL_TABLE, table[xp.clip(k, 0, _FACTORIAL_TABLE - 1).astype(xp.int64)], stirling
-    )
+    return xp.where(k < _FACTORIAL_TABLE, table[xp.clip(k, 0, _FACTORIAL_TABLE - 1).astype(xp.int64)], stirling)
 
 
 def categorical(xp: Any, philox: Philox, samples: int, logits: Array) -> Array:

@@ -1,0 +1,44 @@
+"""The stream of a random op in a session."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from scopert.errors import InvalidArgumentError
+from scopert.ops.philox import Philox
+
+Array = Any
+
+SEED_ATTRS = "seed: int = 0; seed2: int = 0"
+FLOATS = "{float16, bfloat16, float32, float64}"
+INDEX = "{int32, int64}"
+
+
+def reserve(context: Any, op: Any, blocks: int) -> Philox:
+    """The position at which this run of `op` draws, after moving the op's stream on by `blocks`.
+
+    The stream belongs to the session. It starts from the op's seeds, and from the system's entropy if both
+    are zero.
+    """
+    stream: Philox = context.op_state(op, lambda: start(op))
+    return stream.reserve(blocks)
+
+
+def start(op: Any) -> Philox:
+    """Where the stream of `op` starts in a session."""
+    seed, seed2 = op.attrs["seed"], op.attrs["seed2"]
+    if seed == 0 and seed2 == 0:
+        return Philox.from_seeds(secrets.randbits(64), secrets.randbits(64))
+    return Philox.from_seeds(seed, seed2)
+
+
+def dimensions(shape: Array) -> tuple[int, ...]:
+    """The shape that the first input of a random op asks for."""
+    if shape.ndim != 1:
+        message = f"shape must be a vector of {{int32,int64}}, got shape {list(shape.shape)}"
+        raise InvalidArgumentError(None, None, message)
+    sizes = tuple(int(size) for size in shape)
+    if any(size < 0 for size in sizes):
+        raise InvalidArgumentError(None, None, f"Dimension {min(sizes)} must be >= 0 in the shape {list(sizes)}")
+    return sizes
