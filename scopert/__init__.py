@@ -88,6 +88,14 @@ from scopert.ops.array_strided import strided_slice as strided_slice
 from scopert.ops.array_transpose import invert_permutation as invert_permutation
 from scopert.ops.array_transpose import matrix_transpose as matrix_transpose
 from scopert.ops.array_transpose import transpose as transpose
+from scopert.ops.linalg_qr import qr as qr
+from scopert.ops.random_categorical import multinomial as multinomial
+from scopert.ops.random_seed import get_seed as get_seed
+from scopert.ops.random_seed import set_random_seed as set_random_seed
+from scopert.ops.random_shuffle import random_shuffle as random_shuffle
+from scopert.ops.random_tensors import random_normal as random_normal
+from scopert.ops.random_tensors import random_uniform as random_uniform
+from scopert.ops.random_tensors import truncated_normal as truncated_normal
 from scopert.summary.messages import AttrValue as AttrValue
 from scopert.summary.messages import Event as Event
 from scopert.summary.messages import GraphDef as GraphDef
@@ -105,6 +113,8 @@ from scopert import linalg as linalg
 from scopert import manip as manip
 from scopert import math as math
 from scopert import nest as nest
+from scopert import nn as nn
+from scopert import random as random
 from scopert import summary as summary
 from scopert import version as version
 from scopert.compat.version import __version__ as __version__
@@ -165,6 +175,7 @@ __all__ = [
     "get_collection_ref",
     "get_default_graph",
     "get_default_session",
+    "get_seed",
     "get_static_value",
     "guarantee_const",
     "half",
@@ -180,9 +191,11 @@ __all__ = [
     "manip",
     "math",
     "matrix_transpose",
+    "multinomial",
     "name_scope",
     "nest",
     "newaxis",
+    "nn",
     "op_scope",
     "parallel_stack",
     "placeholder",
@@ -190,13 +203,19 @@ __all__ = [
     "qint16",
     "qint32",
     "qint8",
+    "qr",
     "quint16",
     "quint8",
+    "random",
+    "random_normal",
+    "random_shuffle",
+    "random_uniform",
     "rank",
     "register_tensor_conversion_function",
     "reset_default_graph",
     "reshape",
     "resource",
+    "set_random_seed",
     "shape",
     "shape_n",
     "size",
@@ -209,6 +228,7 @@ __all__ = [
     "string",
     "summary",
     "transpose",
+    "truncated_normal",
     "uint16",
     "uint32",
     "uint64",

@@ -3,8 +3,10 @@
 
 from scopert.ops.array_transpose import matrix_transpose as matrix_transpose
 from scopert.ops.array_transpose import matrix_transpose as transpose
+from scopert.ops.linalg_qr import qr as qr
 
 __all__ = [
     "matrix_transpose",
+    "qr",
     "transpose",
 ]

@@ -1,0 +1,18 @@
+"""Generated from the @public table by scopert/compat/namespace.py; do not edit."""
+# ruff: noqa
+
+from scopert.ops.candidate_sampling import all_candidate_sampler as all_candidate_sampler
+from scopert.ops.candidate_sampling import compute_accidental_hits as compute_accidental_hits
+from scopert.ops.candidate_sampling import fixed_unigram_candidate_sampler as fixed_unigram_candidate_sampler
+from scopert.ops.candidate_sampling import learned_unigram_candidate_sampler as learned_unigram_candidate_sampler
+from scopert.ops.candidate_sampling import log_uniform_candidate_sampler as log_uniform_candidate_sampler
+from scopert.ops.candidate_sampling import uniform_candidate_sampler as uniform_candidate_sampler
+
+__all__ = [
+    "all_candidate_sampler",
+    "compute_accidental_hits",
+    "fixed_unigram_candidate_sampler",
+    "learned_unigram_candidate_sampler",
+    "log_uniform_candidate_sampler",
+    "uniform_candidate_sampler",
+]
