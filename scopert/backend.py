@@ -7,17 +7,18 @@ library. See ``docs/backends.md`` for a whole backend on one page.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from scopert.graph.dtypes import DType
 from scopert.graph.kernel import Origin, bind
+from scopert.graph.opdef import keyword_only
 from scopert.program.ir import LOOP, READ, Fetch, Program, Step, Value
 
 __all__ = [
     "LOOP", "READ", "Backend", "BackendSpec", "Capabilities", "DType", "Executable", "Fetch", "Kernel", "Origin",
-    "Program", "RunContext", "Step", "Value", "VariableRef", "bind",
+    "Program", "RunContext", "Step", "StepFailed", "Value", "VariableRef", "bind", "last_uses", "select_kernel",
 ]  # fmt: skip
 
 
@@ -119,6 +120,53 @@ class Backend(Protocol):
 
     def compile(self, program: Program, context: RunContext) -> Executable:
         """Makes a program executable in one session."""
+
+
+class StepFailed(Exception):
+    """A step of a running program raised; the exception itself is the cause (``raise ... from error``).
+
+    An executable raises it so that the session can name the operation.
+
+    Parameters
+    ----------
+    step : Step
+    inputs : sequence
+        What the kernel got.
+    """
+
+    def __init__(self, step: Step, inputs: Sequence[Any]) -> None:
+        super().__init__(f"{step.op} of {step.origin.name}")
+        self.step = step
+        self.inputs = inputs
+
+
+def select_kernel(step: Step, xp: Any, context: RunContext, own: Mapping[str, Sequence[Kernel]] | None = None) -> Callable[..., Any]:
+    """The callable of a step: the first of the backend's `own` kernels that fits, else the generic one.
+
+    Raises
+    ------
+    NotImplementedError
+        If the op has no kernel at all.
+    """
+    for kernel in (own or {}).get(step.op, ()):
+        if kernel.when is None or kernel.when(step.origin):
+            return bind(kernel.function, keyword_only(kernel.function), xp, step.origin, context)
+    if step.kernel is None:
+        raise NotImplementedError(f"no kernel for op {step.op!r} (operation {step.origin.name!r}, made at {step.origin.where})")
+    return bind(step.kernel, step.keywords, xp, step.origin, context)
+
+
+def last_uses(program: Program) -> list[tuple[int, ...]]:
+    """For each step, the slots that no later step and no fetch needs: their memory can go."""
+    kept = {fetch.slot for fetch in program.fetches} | program.constants.keys()
+    forget: list[tuple[int, ...]] = []
+    seen = set(kept)
+    for step in reversed(program.steps):
+        last = [slot for slot in dict.fromkeys((*step.inputs, *step.outputs)) if slot not in seen]
+        seen.update(last)
+        forget.append(tuple(last))
+    forget.reverse()
+    return forget
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,7 @@ class OpDef:
         self.outputs: tuple[Arg, ...] = parse_args(outputs, self.attrs)
         self.shape = shape
         self.kernel = kernel
-        self.kernel_keywords = _keyword_only(kernel) if kernel is not None else ()
+        self.kernel_keywords = keyword_only(kernel) if kernel is not None else ()
         self.traits = traits
         self.differentiable = differentiable
         #: Attributes whose value follows from the inputs.
@@ -96,7 +96,8 @@ class OpDef:
         return f"<OpDef {self.name}>"
 
 
-def _keyword_only(function: Kernel) -> tuple[str, ...]:
+def keyword_only(function: Kernel) -> tuple[str, ...]:
+    """The names of a kernel's keyword-only parameters."""
     parameters = inspect.signature(function).parameters.values()
     return tuple(p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY)
 

@@ -7,6 +7,7 @@ from typing import Any
 from scopert.errors import InvalidArgumentError
 from scopert.graph.build import apply
 from scopert.graph.convert import to_tensor
+from scopert.graph.dtypes import DType, float32, float64
 from scopert.graph.opdef import PURE, STATEFUL, VIEW, define_op, gradient
 from scopert.graph.operation import Operation
 from scopert.graph.shape import as_tuple, brackets, is_compatible, merge
@@ -217,11 +218,20 @@ def ensure_shape(x: Any, shape: Any, name: str | None = None) -> Tensor:
     return apply(ENSURE_SHAPE, x, shape=as_tuple(shape), name=name)
 
 
+def _not_fed(xp: Any, *, op: Any, dtype: DType, shape: Shape) -> Any:
+    name = {float32: "float", float64: "double"}.get(dtype, dtype.name)
+    where = f" and shape {brackets(shape)}" if shape else ""
+    raise InvalidArgumentError(
+        None, None, f"You must feed a value for placeholder tensor '{op.name}' with dtype {name}{where}"
+    )
+
+
 PLACEHOLDER = define_op(
     "Placeholder",
     outputs="output: dtype",
     attrs="dtype: type; shape: shape = <unknown>",
     shape=lambda op: [op.attrs["shape"]],
+    kernel=_not_fed,
     traits=PURE,
     differentiable=False,
 )

@@ -1,0 +1,158 @@
+"""The order in which operations run: one graph, one order.
+
+Data and control edges come first. Among what they leave free, an operation that reads a variable runs
+before one that writes it, everything else in the order in which it was made. TensorFlow leaves a race
+there; see `execution_order` for the rule in full.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from heapq import heapify, heappop, heappush
+
+from scopert.graph.operation import Operation
+from scopert.graph.tensor import Tensor
+from scopert.program.variables import touched
+
+
+def needed(targets: Iterable[Operation], is_fed: Callable[[Tensor], bool]) -> list[Operation]:
+    """The operations that `targets` depend on, and themselves, in creation order.
+
+    A fed tensor needs no producer. An operation without inputs whose outputs are all fed does not run
+    at all, also where only a control edge asks for it.
+    """
+    found: set[Operation] = set()
+    stack = list(targets)
+    while stack:
+        op = stack.pop()
+        if op in found:
+            continue
+        found.add(op)
+        for tensor in op._inputs:
+            if tensor._op not in found and not is_fed(tensor):
+                stack.append(tensor._op)
+        for other in op._control_inputs:
+            if other not in found and not replaced(other, is_fed):
+                stack.append(other)
+    return sorted(found, key=_number)
+
+
+def replaced(op: Operation, is_fed: Callable[[Tensor], bool]) -> bool:
+    """Whether feeds take the place of an operation."""
+    return not op._inputs and bool(op.outputs) and all(is_fed(tensor) for tensor in op.outputs)
+
+
+def _number(op: Operation) -> int:
+    return op._id
+
+
+class CycleError(ValueError):
+    """The operations wait for each other; `ops` names those that cannot start."""
+
+    def __init__(self, ops: list[Operation]) -> None:
+        self.ops = ops
+        names = ", ".join(op.name for op in ops[:5])
+        super().__init__(f"Graph is invalid, contains a cycle with {len(ops)} nodes, including: {names}")
+
+
+def execution_order(ops: list[Operation], is_fed: Callable[[Tensor], bool]) -> list[Operation]:
+    """Sorts operations for execution.
+
+    The rule: of all operations that could run now, the first in creation order that writes no variable.
+    If all of them write, the first whose variables nobody is left to read, but those that wait for this
+    very write. If readers and writers wait for each other in a ring, creation order decides.
+
+    Parameters
+    ----------
+    ops : list of Operation
+        In creation order, and complete: what they depend on is fed or among them.
+    is_fed : callable
+        Whether a tensor's value is given from outside.
+
+    Raises
+    ------
+    CycleError
+        If operations wait for each other.
+    """
+    plan = _Plan(ops, is_fed)
+    order: list[Operation] = []
+    while (op := plan.next()) is not None:
+        order.append(op)
+        plan.done(op)
+    if len(order) != len(ops):
+        started = set(order)
+        raise CycleError([op for op in ops if op not in started])
+    return order
+
+
+class _Plan:
+    def __init__(self, ops: list[Operation], is_fed: Callable[[Tensor], bool]) -> None:
+        self._op = {op._id: op for op in ops}
+        self._followers: dict[Operation, list[Operation]] = {}
+        self._missing: dict[Operation, int] = {}
+        self._writes: dict[Operation, Collection[object]] = {}
+        self._reads: dict[Operation, Collection[object]] = {}
+        self._readers: dict[object, dict[Operation, None]] = {}
+        self._readers_left = 0
+        for op in ops:
+            self._add(op, is_fed)
+        ready = [op for op in ops if not self._missing[op]]
+        self._free = [op._id for op in ready if op not in self._writes]
+        self._ready_writes = [op._id for op in ready if op in self._writes]
+        heapify(self._free)
+        heapify(self._ready_writes)
+
+    def _add(self, op: Operation, is_fed: Callable[[Tensor], bool]) -> None:
+        before: dict[Operation, None] = {}
+        for tensor in op._inputs:
+            if not is_fed(tensor):
+                before[tensor._op] = None
+        for other in op._control_inputs:
+            if other._id in self._op:
+                before[other] = None
+        self._missing[op] = len(before)
+        for other in before:
+            self._followers.setdefault(other, []).append(op)
+        reads, writes = touched(op)
+        if writes:
+            self._writes[op] = writes
+        if reads:
+            self._reads[op] = reads
+            for variable in reads:
+                self._readers.setdefault(variable, {})[op] = None
+
+    def next(self) -> Operation | None:
+        if self._free:
+            return self._op[heappop(self._free)]
+        waiting = self._ready_writes
+        if not waiting:
+            return None
+        # With one candidate, all that is left waits for it.
+        if len(waiting) > 1:
+            for number in sorted(waiting):
+                if self._nobody_reads_first(self._op[number]):
+                    waiting.remove(number)
+                    heapify(waiting)
+                    return self._op[number]
+        return self._op[heappop(waiting)]
+
+    def _nobody_reads_first(self, write: Operation) -> bool:
+        """Whether all readers of what it writes that are still to run wait for it."""
+        left = {reader for variable in self._writes[write] for reader in self._readers.get(variable, ())}
+        left.discard(write)
+        stack, seen = [write], {write}
+        while stack and left:
+            for op in self._followers.get(stack.pop(), ()):
+                if op not in seen:
+                    seen.add(op)
+                    left.discard(op)
+                    stack.append(op)
+        return not left
+
+    def done(self, op: Operation) -> None:
+        for variable in self._reads.get(op, ()):
+            del self._readers[variable][op]
+        for other in self._followers.get(op, ()):
+            self._missing[other] -= 1
+            if not self._missing[other]:
+                heappush(self._ready_writes if other in self._writes else self._free, other._id)
