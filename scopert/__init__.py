@@ -96,6 +96,7 @@ from scopert.ops.random_shuffle import random_shuffle as random_shuffle
 from scopert.ops.random_tensors import random_normal as random_normal
 from scopert.ops.random_tensors import random_uniform as random_uniform
 from scopert.ops.random_tensors import truncated_normal as truncated_normal
+from scopert.runtime.session import Session as Session
 from scopert.summary.messages import AttrValue as AttrValue
 from scopert.summary.messages import Event as Event
 from scopert.summary.messages import GraphDef as GraphDef
@@ -135,6 +136,7 @@ __all__ = [
     "OpError",
     "Operation",
     "QUANTIZED_DTYPES",
+    "Session",
     "SessionLog",
     "Summary",
     "SummaryMetadata",
