@@ -62,7 +62,15 @@ from scopert.graph.stack import get_default_graph as get_default_graph
 from scopert.graph.stack import get_default_session as get_default_session
 from scopert.graph.stack import reset_default_graph as reset_default_graph
 from scopert.graph.tensor import Tensor as Tensor
+from scopert.ops.array_broadcast import broadcast_dynamic_shape as broadcast_dynamic_shape
+from scopert.ops.array_broadcast import broadcast_static_shape as broadcast_static_shape
+from scopert.ops.array_broadcast import broadcast_to as broadcast_to
 from scopert.ops.array_concat import concat as concat
+from scopert.ops.array_fill import fill as fill
+from scopert.ops.array_fill import ones as ones
+from scopert.ops.array_fill import ones_like as ones_like
+from scopert.ops.array_fill import zeros as zeros
+from scopert.ops.array_fill import zeros_like as zeros_like
 from scopert.ops.array_getitem import newaxis as newaxis
 from scopert.ops.array_identity import check_numerics as check_numerics
 from scopert.ops.array_identity import ensure_shape as ensure_shape
@@ -72,6 +80,9 @@ from scopert.ops.array_identity import identity_n as identity_n
 from scopert.ops.array_identity import placeholder as placeholder
 from scopert.ops.array_identity import placeholder_with_default as placeholder_with_default
 from scopert.ops.array_identity import stop_gradient as stop_gradient
+from scopert.ops.array_range import linspace as lin_space
+from scopert.ops.array_range import linspace as linspace
+from scopert.ops.array_range import range as range
 from scopert.ops.array_shape import expand_dims as expand_dims
 from scopert.ops.array_shape import rank as rank
 from scopert.ops.array_shape import reshape as reshape
@@ -148,6 +159,9 @@ __all__ = [
     "as_dtype",
     "bfloat16",
     "bool",
+    "broadcast_dynamic_shape",
+    "broadcast_static_shape",
+    "broadcast_to",
     "check_numerics",
     "colocate_with",
     "compat",
@@ -170,6 +184,7 @@ __all__ = [
     "ensure_shape",
     "errors",
     "expand_dims",
+    "fill",
     "float16",
     "float32",
     "float64",
@@ -189,7 +204,9 @@ __all__ = [
     "int64",
     "int8",
     "invert_permutation",
+    "lin_space",
     "linalg",
+    "linspace",
     "manip",
     "math",
     "matrix_transpose",
@@ -198,6 +215,8 @@ __all__ = [
     "nest",
     "newaxis",
     "nn",
+    "ones",
+    "ones_like",
     "op_scope",
     "parallel_stack",
     "placeholder",
@@ -212,6 +231,7 @@ __all__ = [
     "random_normal",
     "random_shuffle",
     "random_uniform",
+    "range",
     "rank",
     "register_tensor_conversion_function",
     "reset_default_graph",
@@ -238,5 +258,7 @@ __all__ = [
     "unstack",
     "variant",
     "version",
+    "zeros",
+    "zeros_like",
     "__version__",
 ]
