@@ -121,7 +121,10 @@ from scopert import contrib as contrib
 from scopert import debugging as debugging
 from scopert import dtypes as dtypes
 from scopert import errors as errors
+from scopert import gfile as gfile
+from scopert import io as io
 from scopert import linalg as linalg
+from scopert import logging as logging
 from scopert import manip as manip
 from scopert import math as math
 from scopert import nest as nest
@@ -194,6 +197,7 @@ __all__ = [
     "get_default_session",
     "get_seed",
     "get_static_value",
+    "gfile",
     "guarantee_const",
     "half",
     "identity",
@@ -204,9 +208,11 @@ __all__ = [
     "int64",
     "int8",
     "invert_permutation",
+    "io",
     "lin_space",
     "linalg",
     "linspace",
+    "logging",
     "manip",
     "math",
     "matrix_transpose",

@@ -15,7 +15,8 @@ def progress(steps: int, losses: list[float], out: Any) -> Iterator[int]:
     """The steps, with a progress bar that shows the loss so far."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[loss]}"), TimeElapsedColumn())
+    loss = TextColumn("{task.fields[loss]}")
+    columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), loss, TimeElapsedColumn())
     with Progress(*columns, console=out) as bar:
         task = bar.add_task("training", total=steps, loss="")
         for step in range(steps):
@@ -81,7 +82,8 @@ def plot_loss(losses: list[float], path: Path) -> Path:
     figure, axes = plt.subplots(figsize=(7, 4), dpi=120)
     axes.plot(losses, linewidth=0.5, alpha=0.5, label="each step")
     width = min(25, len(losses))
-    axes.plot(np.arange(width - 1, len(losses)), np.convolve(losses, np.ones(width) / width, "valid"), label=f"mean of {width}")
+    mean = np.convolve(losses, np.ones(width) / width, "valid")
+    axes.plot(np.arange(width - 1, len(losses)), mean, label=f"mean of {width}")
     axes.set_xlabel("step")
     axes.set_ylabel("sigmoid cross-entropy")
     axes.set_yscale("log")
