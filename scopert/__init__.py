@@ -108,6 +108,16 @@ from scopert.ops.random_tensors import random_normal as random_normal
 from scopert.ops.random_tensors import random_uniform as random_uniform
 from scopert.ops.random_tensors import truncated_normal as truncated_normal
 from scopert.runtime.session import Session as Session
+from scopert.scope.initializers import Constant as constant_initializer
+from scopert.scope.initializers import Ones as ones_initializer
+from scopert.scope.initializers import RandomNormal as random_normal_initializer
+from scopert.scope.initializers import RandomUniform as random_uniform_initializer
+from scopert.scope.initializers import TruncatedNormal as truncated_normal_initializer
+from scopert.scope.initializers import Zeros as zeros_initializer
+from scopert.scope.scaling_initializers import GlorotNormal as glorot_normal_initializer
+from scopert.scope.scaling_initializers import GlorotUniform as glorot_uniform_initializer
+from scopert.scope.scaling_initializers import UniformUnitScaling as uniform_unit_scaling_initializer
+from scopert.scope.scaling_initializers import VarianceScaling as variance_scaling_initializer
 from scopert.summary.messages import AttrValue as AttrValue
 from scopert.summary.messages import Event as Event
 from scopert.summary.messages import GraphDef as GraphDef
@@ -122,6 +132,7 @@ from scopert import debugging as debugging
 from scopert import dtypes as dtypes
 from scopert import errors as errors
 from scopert import gfile as gfile
+from scopert import initializers as initializers
 from scopert import io as io
 from scopert import linalg as linalg
 from scopert import logging as logging
@@ -172,6 +183,7 @@ __all__ = [
     "complex64",
     "concat",
     "constant",
+    "constant_initializer",
     "container",
     "contrib",
     "control_dependencies",
@@ -198,11 +210,14 @@ __all__ = [
     "get_seed",
     "get_static_value",
     "gfile",
+    "glorot_normal_initializer",
+    "glorot_uniform_initializer",
     "guarantee_const",
     "half",
     "identity",
     "identity_n",
     "init_scope",
+    "initializers",
     "int16",
     "int32",
     "int64",
@@ -222,6 +237,7 @@ __all__ = [
     "newaxis",
     "nn",
     "ones",
+    "ones_initializer",
     "ones_like",
     "op_scope",
     "parallel_stack",
@@ -235,8 +251,10 @@ __all__ = [
     "quint8",
     "random",
     "random_normal",
+    "random_normal_initializer",
     "random_shuffle",
     "random_uniform",
+    "random_uniform_initializer",
     "range",
     "rank",
     "register_tensor_conversion_function",
@@ -257,14 +275,18 @@ __all__ = [
     "summary",
     "transpose",
     "truncated_normal",
+    "truncated_normal_initializer",
     "uint16",
     "uint32",
     "uint64",
     "uint8",
+    "uniform_unit_scaling_initializer",
     "unstack",
+    "variance_scaling_initializer",
     "variant",
     "version",
     "zeros",
+    "zeros_initializer",
     "zeros_like",
     "__version__",
 ]

@@ -1,8 +1,10 @@
 """Generated from the @public table by scopert/compat/namespace.py; do not edit."""
 # ruff: noqa
 
+from scopert.contrib import layers as layers
 from scopert.contrib import util as util
 
 __all__ = [
+    "layers",
     "util",
 ]
