@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 from scopert.graph.dtypes import as_dtype, float32
 from scopert.graph.tensor import Tensor
@@ -59,7 +59,7 @@ class VarianceScaling(Initializer):
     (100, 50) 0.1
     """
 
-    _config = ("scale", "mode", "distribution", "seed", "dtype")
+    _config: ClassVar[tuple[str, ...]] = ("scale", "mode", "distribution", "seed", "dtype")
 
     def __init__(
         self, scale: float = 1.0, mode: str = "fan_in", distribution: str = "truncated_normal",
