@@ -101,6 +101,8 @@ from scopert.ops.array_transpose import matrix_transpose as matrix_transpose
 from scopert.ops.array_transpose import transpose as transpose
 from scopert.ops.linalg_qr import qr as qr
 from scopert.ops.random_categorical import multinomial as multinomial
+from scopert.ops.random_gamma import random_gamma as random_gamma
+from scopert.ops.random_gamma import random_poisson as random_poisson
 from scopert.ops.random_seed import get_seed as get_seed
 from scopert.ops.random_seed import set_random_seed as set_random_seed
 from scopert.ops.random_shuffle import random_shuffle as random_shuffle
@@ -250,8 +252,10 @@ __all__ = [
     "quint16",
     "quint8",
     "random",
+    "random_gamma",
     "random_normal",
     "random_normal_initializer",
+    "random_poisson",
     "random_shuffle",
     "random_uniform",
     "random_uniform_initializer",

@@ -8,6 +8,8 @@ from scopert.ops.candidate_sampling import log_uniform_candidate_sampler as log_
 from scopert.ops.candidate_sampling import uniform_candidate_sampler as uniform_candidate_sampler
 from scopert.ops.random_categorical import categorical as categorical
 from scopert.ops.random_categorical import multinomial as multinomial
+from scopert.ops.random_gamma import random_gamma as gamma
+from scopert.ops.random_gamma import random_poisson as poisson
 from scopert.ops.random_seed import get_seed as get_seed
 from scopert.ops.random_seed import set_random_seed as set_random_seed
 from scopert.ops.random_shuffle import random_shuffle as shuffle
@@ -24,11 +26,13 @@ __all__ = [
     "all_candidate_sampler",
     "categorical",
     "fixed_unigram_candidate_sampler",
+    "gamma",
     "get_seed",
     "learned_unigram_candidate_sampler",
     "log_uniform_candidate_sampler",
     "multinomial",
     "normal",
+    "poisson",
     "set_random_seed",
     "shuffle",
     "stateless_categorical",
