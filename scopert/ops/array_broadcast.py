@@ -52,7 +52,7 @@ BROADCAST_TO = define_op(
 
 @gradient("BroadcastTo")
 def _broadcast_to_grad(op: Operation, grad: Any) -> Any:
-    from scopert.ops.math_reduce import reduce_sum
+    from scopert.ops.math_reduction import reduce_sum
 
     source, target = op.inputs
     source_shape = shape(source)

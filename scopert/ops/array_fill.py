@@ -56,7 +56,7 @@ FILL = define_op(
 
 @gradient("Fill")
 def _fill_grad(op: Operation, grad: Any) -> Any:
-    from scopert.ops.math_reduce import reduce_sum
+    from scopert.ops.math_reduction import reduce_sum
 
     return None, reduce_sum(grad)
 
