@@ -1,4 +1,4 @@
-"""Broadcasting: a tensor in a larger shape, the shapes that result, and what gradients must add up."""
+"""Broadcasting: a tensor in a larger shape, the shapes that result."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from scopert.graph.operation import Operation
 from scopert.graph.shape import TensorShape, as_tuple, brackets, broadcast, tensor_shape
 from scopert.graph.tensor import Shape, Tensor
 from scopert.ops.array_shape import ints, reshape, shape, tensor_array
+from scopert.ops.raw import raw
 from scopert.public import public
 
 
@@ -56,7 +57,7 @@ def _broadcast_to_grad(op: Operation, grad: Any) -> Any:
 
     source, target = op.inputs
     source_shape = shape(source)
-    _, axes = broadcast_gradient_args(target, source_shape)
+    _, axes = raw("BroadcastGradientArgs", target, source_shape)
     return [reshape(reduce_sum(grad, axis=axes, keepdims=True), source_shape), None]
 
 
@@ -120,53 +121,3 @@ def broadcast_static_shape(shape_x: Any, shape_y: Any) -> TensorShape:
         If they do not.
     """
     return tensor_shape(broadcast(as_tuple(shape_x), as_tuple(shape_y)))
-
-
-def repeated_axes(s0: tuple[int, ...], s1: tuple[int, ...]) -> tuple[list[int], list[int]]:
-    """For each of two shapes the axes of the joint one along which it is repeated, or has size 1 at all."""
-    count = max(len(s0), len(s1))
-    a = (1,) * (count - len(s0)) + tuple(s0)
-    b = (1,) * (count - len(s1)) + tuple(s1)
-    axes: tuple[list[int], list[int]] = ([], [])
-    for axis, (m, n) in enumerate(zip(a, b, strict=True)):
-        if m != n and 1 not in (m, n):
-            raise InvalidArgumentError(None, None, f"Incompatible shapes: {list(s0)} vs. {list(s1)}")
-        # Where both have size 1, both are listed: adding up one element changes nothing.
-        if m == 1:
-            axes[0].append(axis)
-        if n == 1:
-            axes[1].append(axis)
-    return axes
-
-
-def _gradient_args_kernel(xp: Any, s0: Any, s1: Any) -> tuple[Any, Any]:
-    left, right = ints(s0) if s0.size else (), ints(s1) if s1.size else ()
-    axes = repeated_axes(left, right) if left != right else ([], [])
-    return np.array(axes[0], s0.dtype), np.array(axes[1], s0.dtype)
-
-
-BROADCAST_GRADIENT_ARGS = define_op(
-    "BroadcastGradientArgs",
-    inputs="s0: T, s1: T",
-    outputs="r0: T, r1: T",
-    attrs="T: {int32, int64} = int32",
-    shape=lambda op: [(None,), (None,)],
-    kernel=_gradient_args_kernel,
-    differentiable=False,
-)
-
-
-def broadcast_gradient_args(s0: Any, s1: Any, name: str | None = None) -> tuple[Tensor, Tensor]:
-    """Over which axes the gradient of each operand of a broadcast operation is added up.
-
-    Parameters
-    ----------
-    s0, s1 : Tensor
-        The shapes of the operands, as vectors.
-    name : str, optional
-        The operation's name.
-    """
-    first, second = apply(BROADCAST_GRADIENT_ARGS, s0, s1, name=name)
-    return first, second
-
-
