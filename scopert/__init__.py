@@ -71,6 +71,8 @@ from scopert.ops.array_fill import ones as ones
 from scopert.ops.array_fill import ones_like as ones_like
 from scopert.ops.array_fill import zeros as zeros
 from scopert.ops.array_fill import zeros_like as zeros_like
+from scopert.ops.array_gather import batch_gather as batch_gather
+from scopert.ops.array_gather import gather as gather
 from scopert.ops.array_getitem import newaxis as newaxis
 from scopert.ops.array_identity import check_numerics as check_numerics
 from scopert.ops.array_identity import ensure_shape as ensure_shape
@@ -99,6 +101,8 @@ from scopert.ops.array_strided import strided_slice as strided_slice
 from scopert.ops.array_transpose import invert_permutation as invert_permutation
 from scopert.ops.array_transpose import matrix_transpose as matrix_transpose
 from scopert.ops.array_transpose import transpose as transpose
+from scopert.ops.array_where import where as where
+from scopert.ops.array_where import where_v2 as where_v2
 from scopert.ops.linalg_qr import qr as qr
 from scopert.ops.random_categorical import multinomial as multinomial
 from scopert.ops.random_gamma import random_gamma as random_gamma
@@ -173,6 +177,7 @@ __all__ = [
     "add_to_collection",
     "add_to_collections",
     "as_dtype",
+    "batch_gather",
     "bfloat16",
     "bool",
     "broadcast_dynamic_shape",
@@ -205,6 +210,7 @@ __all__ = [
     "float16",
     "float32",
     "float64",
+    "gather",
     "get_collection",
     "get_collection_ref",
     "get_default_graph",
@@ -289,6 +295,8 @@ __all__ = [
     "variance_scaling_initializer",
     "variant",
     "version",
+    "where",
+    "where_v2",
     "zeros",
     "zeros_initializer",
     "zeros_like",
