@@ -92,6 +92,7 @@ def render(table: dict[str, tuple[str, str]]) -> dict[Path, str]:
         folder = ROOT.joinpath(*package.split(".")) if package else ROOT
         path = folder / "__init__.py" if children or folder.is_dir() or not package else folder.with_suffix(".py")
         files[path] = _render_module(module, members, [c for c in children if c not in members])
+    files[ROOT / "__init__.py"] += _registrations({target[0] for target in table.values()})
     for room in ROOMS:
         path = ROOT / room / "__init__.py"
         if is_generated(path) and path not in files:
@@ -109,6 +110,13 @@ def _render_module(module: str, members: dict[str, tuple[str, str]], children: l
         every.append("__version__")
     lines += ["", "__all__ = [", *(f'    "{name}",' for name in every), "]", ""]
     return "\n".join(lines)
+
+
+def _registrations(imported: set[str]) -> str:
+    """Imports of the modules that only register things: gradient rules, operators, ops without a wrapper."""
+    names = sorted(path.stem for path in (ROOT / "ops").glob("*.py") if path.stem != "__init__")
+    found = [name for name in names if f"scopert.ops.{name}" not in imported]
+    return "".join(f"from scopert.ops import {name} as _{name}\n" for name in found)
 
 
 def main() -> int:
