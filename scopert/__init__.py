@@ -104,6 +104,82 @@ from scopert.ops.array_transpose import transpose as transpose
 from scopert.ops.array_where import where as where
 from scopert.ops.array_where import where_v2 as where_v2
 from scopert.ops.linalg_qr import qr as qr
+from scopert.ops.math_addn import accumulate_n as accumulate_n
+from scopert.ops.math_addn import add_n as add_n
+from scopert.ops.math_binary import add as add
+from scopert.ops.math_binary import div as div
+from scopert.ops.math_binary import div_no_nan as div_no_nan
+from scopert.ops.math_binary import divide as divide
+from scopert.ops.math_binary import floor_div as floor_div
+from scopert.ops.math_binary import floordiv as floordiv
+from scopert.ops.math_binary import floormod as floormod
+from scopert.ops.math_binary import floormod as mod
+from scopert.ops.math_binary import maximum as maximum
+from scopert.ops.math_binary import minimum as minimum
+from scopert.ops.math_binary import multiply as multiply
+from scopert.ops.math_binary import pow_ as pow
+from scopert.ops.math_binary import realdiv as realdiv
+from scopert.ops.math_binary import scalar_mul as scalar_mul
+from scopert.ops.math_binary import squared_difference as squared_difference
+from scopert.ops.math_binary import subtract as subtract
+from scopert.ops.math_binary import truediv as truediv
+from scopert.ops.math_binary import truncatediv as truncatediv
+from scopert.ops.math_binary import truncatemod as truncatemod
+from scopert.ops.math_cast import cast as cast
+from scopert.ops.math_cast import to_bfloat16 as to_bfloat16
+from scopert.ops.math_cast import to_complex128 as to_complex128
+from scopert.ops.math_cast import to_complex64 as to_complex64
+from scopert.ops.math_cast import to_double as to_double
+from scopert.ops.math_cast import to_float as to_float
+from scopert.ops.math_cast import to_int32 as to_int32
+from scopert.ops.math_cast import to_int64 as to_int64
+from scopert.ops.math_comparison import equal as equal
+from scopert.ops.math_comparison import greater as greater
+from scopert.ops.math_comparison import greater_equal as greater_equal
+from scopert.ops.math_comparison import less as less
+from scopert.ops.math_comparison import less_equal as less_equal
+from scopert.ops.math_comparison import logical_and as logical_and
+from scopert.ops.math_comparison import logical_not as logical_not
+from scopert.ops.math_comparison import logical_or as logical_or
+from scopert.ops.math_comparison import logical_xor as logical_xor
+from scopert.ops.math_comparison import not_equal as not_equal
+from scopert.ops.math_complex import angle as angle
+from scopert.ops.math_complex import complex_ as complex
+from scopert.ops.math_complex import conj as conj
+from scopert.ops.math_complex import imag as imag
+from scopert.ops.math_complex import real as real
+from scopert.ops.math_matmul import matmul as matmul
+from scopert.ops.math_matmul import sparse_matmul as sparse_matmul
+from scopert.ops.math_reduction import reduce_all as reduce_all
+from scopert.ops.math_reduction import reduce_any as reduce_any
+from scopert.ops.math_reduction import reduce_max as reduce_max
+from scopert.ops.math_reduction import reduce_mean as reduce_mean
+from scopert.ops.math_reduction import reduce_min as reduce_min
+from scopert.ops.math_reduction import reduce_prod as reduce_prod
+from scopert.ops.math_reduction import reduce_sum as reduce_sum
+from scopert.ops.math_unary import abs_ as abs
+from scopert.ops.math_unary import ceil as ceil
+from scopert.ops.math_unary import exp as exp
+from scopert.ops.math_unary import expm1 as expm1
+from scopert.ops.math_unary import floor as floor
+from scopert.ops.math_unary import is_finite as is_finite
+from scopert.ops.math_unary import is_inf as is_inf
+from scopert.ops.math_unary import is_nan as is_nan
+from scopert.ops.math_unary import log as log
+from scopert.ops.math_unary import log1p as log1p
+from scopert.ops.math_unary import negative as negative
+from scopert.ops.math_unary import reciprocal as reciprocal
+from scopert.ops.math_unary import rint as rint
+from scopert.ops.math_unary import round_ as round
+from scopert.ops.math_unary import rsqrt as rsqrt
+from scopert.ops.math_unary import sigmoid as sigmoid
+from scopert.ops.math_unary import sign as sign
+from scopert.ops.math_unary import sqrt as sqrt
+from scopert.ops.math_unary import square as square
+from scopert.ops.math_unary import tanh as tanh
+from scopert.ops.no_op import group as group
+from scopert.ops.no_op import no_op as no_op
+from scopert.ops.no_op import tuple_ as tuple
 from scopert.ops.random_categorical import multinomial as multinomial
 from scopert.ops.random_gamma import random_gamma as random_gamma
 from scopert.ops.random_gamma import random_poisson as random_poisson
@@ -132,6 +208,7 @@ from scopert.summary.messages import NodeDef as NodeDef
 from scopert.summary.messages import SessionLog as SessionLog
 from scopert.summary.messages import Summary as Summary
 from scopert.summary.messages import SummaryMetadata as SummaryMetadata
+from scopert import bitwise as bitwise
 from scopert import compat as compat
 from scopert import contrib as contrib
 from scopert import debugging as debugging
@@ -174,21 +251,31 @@ __all__ = [
     "Tensor",
     "TensorShape",
     "VERSION",
+    "abs",
+    "accumulate_n",
+    "add",
+    "add_n",
     "add_to_collection",
     "add_to_collections",
+    "angle",
     "as_dtype",
     "batch_gather",
     "bfloat16",
+    "bitwise",
     "bool",
     "broadcast_dynamic_shape",
     "broadcast_static_shape",
     "broadcast_to",
+    "cast",
+    "ceil",
     "check_numerics",
     "colocate_with",
     "compat",
+    "complex",
     "complex128",
     "complex64",
     "concat",
+    "conj",
     "constant",
     "constant_initializer",
     "container",
@@ -200,16 +287,26 @@ __all__ = [
     "dimension_at_index",
     "dimension_value",
     "disable_v2_tensorshape",
+    "div",
+    "div_no_nan",
+    "divide",
     "double",
     "dtypes",
     "enable_v2_tensorshape",
     "ensure_shape",
+    "equal",
     "errors",
+    "exp",
     "expand_dims",
+    "expm1",
     "fill",
     "float16",
     "float32",
     "float64",
+    "floor",
+    "floor_div",
+    "floordiv",
+    "floormod",
     "gather",
     "get_collection",
     "get_collection_ref",
@@ -220,10 +317,14 @@ __all__ = [
     "gfile",
     "glorot_normal_initializer",
     "glorot_uniform_initializer",
+    "greater",
+    "greater_equal",
+    "group",
     "guarantee_const",
     "half",
     "identity",
     "identity_n",
+    "imag",
     "init_scope",
     "initializers",
     "int16",
@@ -232,18 +333,37 @@ __all__ = [
     "int8",
     "invert_permutation",
     "io",
+    "is_finite",
+    "is_inf",
+    "is_nan",
+    "less",
+    "less_equal",
     "lin_space",
     "linalg",
     "linspace",
+    "log",
+    "log1p",
     "logging",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "logical_xor",
     "manip",
     "math",
+    "matmul",
     "matrix_transpose",
+    "maximum",
+    "minimum",
+    "mod",
     "multinomial",
+    "multiply",
     "name_scope",
+    "negative",
     "nest",
     "newaxis",
     "nn",
+    "no_op",
+    "not_equal",
     "ones",
     "ones_initializer",
     "ones_like",
@@ -251,6 +371,7 @@ __all__ = [
     "parallel_stack",
     "placeholder",
     "placeholder_with_default",
+    "pow",
     "qint16",
     "qint32",
     "qint8",
@@ -267,25 +388,58 @@ __all__ = [
     "random_uniform_initializer",
     "range",
     "rank",
+    "real",
+    "realdiv",
+    "reciprocal",
+    "reduce_all",
+    "reduce_any",
+    "reduce_max",
+    "reduce_mean",
+    "reduce_min",
+    "reduce_prod",
+    "reduce_sum",
     "register_tensor_conversion_function",
     "reset_default_graph",
     "reshape",
     "resource",
+    "rint",
+    "round",
+    "rsqrt",
+    "scalar_mul",
     "set_random_seed",
     "shape",
     "shape_n",
+    "sigmoid",
+    "sign",
     "size",
     "slice",
+    "sparse_matmul",
     "split",
+    "sqrt",
+    "square",
+    "squared_difference",
     "squeeze",
     "stack",
     "stop_gradient",
     "strided_slice",
     "string",
+    "subtract",
     "summary",
+    "tanh",
+    "to_bfloat16",
+    "to_complex128",
+    "to_complex64",
+    "to_double",
+    "to_float",
+    "to_int32",
+    "to_int64",
     "transpose",
+    "truediv",
     "truncated_normal",
     "truncated_normal_initializer",
+    "truncatediv",
+    "truncatemod",
+    "tuple",
     "uint16",
     "uint32",
     "uint64",
@@ -302,3 +456,27 @@ __all__ = [
     "zeros_like",
     "__version__",
 ]
+from scopert.ops import convolution_kernels as _convolution_kernels
+from scopert.ops import ctc_kernels as _ctc_kernels
+from scopert.ops import float_math as _float_math
+from scopert.ops import gamma_derivative as _gamma_derivative
+from scopert.ops import math_binary_grad as _math_binary_grad
+from scopert.ops import math_broadcast_grad as _math_broadcast_grad
+from scopert.ops import math_elementwise as _math_elementwise
+from scopert.ops import math_matmul_grad as _math_matmul_grad
+from scopert.ops import math_operators as _math_operators
+from scopert.ops import math_sum_grad as _math_sum_grad
+from scopert.ops import math_types as _math_types
+from scopert.ops import math_unary_grad as _math_unary_grad
+from scopert.ops import normalization_kernels as _normalization_kernels
+from scopert.ops import philox as _philox
+from scopert.ops import pooling_kernels as _pooling_kernels
+from scopert.ops import random_bounded as _random_bounded
+from scopert.ops import random_candidates as _random_candidates
+from scopert.ops import random_distributions as _random_distributions
+from scopert.ops import random_samplers as _random_samplers
+from scopert.ops import random_stream as _random_stream
+from scopert.ops import raw as _raw
+from scopert.ops import selection_kernels as _selection_kernels
+from scopert.ops import softmax_kernels as _softmax_kernels
+from scopert.ops import window as _window

@@ -29,6 +29,8 @@ from scopert.graph.dtypes import uint32 as uint32
 from scopert.graph.dtypes import uint64 as uint64
 from scopert.graph.dtypes import uint8 as uint8
 from scopert.graph.dtypes import variant as variant
+from scopert.ops.math_cast import cast as cast
+from scopert.ops.math_complex import complex_ as complex
 
 __all__ = [
     "DType",
@@ -36,6 +38,8 @@ __all__ = [
     "as_dtype",
     "bfloat16",
     "bool",
+    "cast",
+    "complex",
     "complex128",
     "complex64",
     "double",

@@ -2,7 +2,131 @@
 # ruff: noqa
 
 from scopert.ops.array_transpose import invert_permutation as invert_permutation
+from scopert.ops.math_addn import accumulate_n as accumulate_n
+from scopert.ops.math_addn import add_n as add_n
+from scopert.ops.math_binary import add as add
+from scopert.ops.math_binary import div_no_nan as divide_no_nan
+from scopert.ops.math_binary import divide as divide
+from scopert.ops.math_binary import floordiv as floordiv
+from scopert.ops.math_binary import floormod as floormod
+from scopert.ops.math_binary import floormod as mod
+from scopert.ops.math_binary import maximum as maximum
+from scopert.ops.math_binary import minimum as minimum
+from scopert.ops.math_binary import multiply as multiply
+from scopert.ops.math_binary import multiply_no_nan as multiply_no_nan
+from scopert.ops.math_binary import pow_ as pow
+from scopert.ops.math_binary import reciprocal_no_nan as reciprocal_no_nan
+from scopert.ops.math_binary import scalar_mul as scalar_mul
+from scopert.ops.math_binary import squared_difference as squared_difference
+from scopert.ops.math_binary import subtract as subtract
+from scopert.ops.math_binary import truediv as truediv
+from scopert.ops.math_binary import xdivy as xdivy
+from scopert.ops.math_binary import xlogy as xlogy
+from scopert.ops.math_comparison import equal as equal
+from scopert.ops.math_comparison import greater as greater
+from scopert.ops.math_comparison import greater_equal as greater_equal
+from scopert.ops.math_comparison import less as less
+from scopert.ops.math_comparison import less_equal as less_equal
+from scopert.ops.math_comparison import logical_and as logical_and
+from scopert.ops.math_comparison import logical_not as logical_not
+from scopert.ops.math_comparison import logical_or as logical_or
+from scopert.ops.math_comparison import logical_xor as logical_xor
+from scopert.ops.math_comparison import not_equal as not_equal
+from scopert.ops.math_complex import angle as angle
+from scopert.ops.math_complex import conj as conj
+from scopert.ops.math_complex import imag as imag
+from scopert.ops.math_complex import real as real
+from scopert.ops.math_reduction import reduce_all as reduce_all
+from scopert.ops.math_reduction import reduce_any as reduce_any
+from scopert.ops.math_reduction import reduce_euclidean_norm as reduce_euclidean_norm
+from scopert.ops.math_reduction import reduce_max as reduce_max
+from scopert.ops.math_reduction import reduce_mean as reduce_mean
+from scopert.ops.math_reduction import reduce_min as reduce_min
+from scopert.ops.math_reduction import reduce_prod as reduce_prod
+from scopert.ops.math_reduction import reduce_sum as reduce_sum
+from scopert.ops.math_unary import abs_ as abs
+from scopert.ops.math_unary import ceil as ceil
+from scopert.ops.math_unary import exp as exp
+from scopert.ops.math_unary import expm1 as expm1
+from scopert.ops.math_unary import floor as floor
+from scopert.ops.math_unary import is_finite as is_finite
+from scopert.ops.math_unary import is_inf as is_inf
+from scopert.ops.math_unary import is_nan as is_nan
+from scopert.ops.math_unary import log as log
+from scopert.ops.math_unary import log1p as log1p
+from scopert.ops.math_unary import negative as negative
+from scopert.ops.math_unary import reciprocal as reciprocal
+from scopert.ops.math_unary import rint as rint
+from scopert.ops.math_unary import round_ as round
+from scopert.ops.math_unary import rsqrt as rsqrt
+from scopert.ops.math_unary import sigmoid as sigmoid
+from scopert.ops.math_unary import sign as sign
+from scopert.ops.math_unary import sqrt as sqrt
+from scopert.ops.math_unary import square as square
+from scopert.ops.math_unary import tanh as tanh
 
 __all__ = [
+    "abs",
+    "accumulate_n",
+    "add",
+    "add_n",
+    "angle",
+    "ceil",
+    "conj",
+    "divide",
+    "divide_no_nan",
+    "equal",
+    "exp",
+    "expm1",
+    "floor",
+    "floordiv",
+    "floormod",
+    "greater",
+    "greater_equal",
+    "imag",
     "invert_permutation",
+    "is_finite",
+    "is_inf",
+    "is_nan",
+    "less",
+    "less_equal",
+    "log",
+    "log1p",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "logical_xor",
+    "maximum",
+    "minimum",
+    "mod",
+    "multiply",
+    "multiply_no_nan",
+    "negative",
+    "not_equal",
+    "pow",
+    "real",
+    "reciprocal",
+    "reciprocal_no_nan",
+    "reduce_all",
+    "reduce_any",
+    "reduce_euclidean_norm",
+    "reduce_max",
+    "reduce_mean",
+    "reduce_min",
+    "reduce_prod",
+    "reduce_sum",
+    "rint",
+    "round",
+    "rsqrt",
+    "scalar_mul",
+    "sigmoid",
+    "sign",
+    "sqrt",
+    "square",
+    "squared_difference",
+    "subtract",
+    "tanh",
+    "truediv",
+    "xdivy",
+    "xlogy",
 ]

@@ -7,6 +7,8 @@ from scopert.ops.candidate_sampling import fixed_unigram_candidate_sampler as fi
 from scopert.ops.candidate_sampling import learned_unigram_candidate_sampler as learned_unigram_candidate_sampler
 from scopert.ops.candidate_sampling import log_uniform_candidate_sampler as log_uniform_candidate_sampler
 from scopert.ops.candidate_sampling import uniform_candidate_sampler as uniform_candidate_sampler
+from scopert.ops.math_unary import sigmoid as sigmoid
+from scopert.ops.math_unary import tanh as tanh
 
 __all__ = [
     "all_candidate_sampler",
@@ -14,5 +16,7 @@ __all__ = [
     "fixed_unigram_candidate_sampler",
     "learned_unigram_candidate_sampler",
     "log_uniform_candidate_sampler",
+    "sigmoid",
+    "tanh",
     "uniform_candidate_sampler",
 ]
