@@ -157,6 +157,8 @@ def reduction_axes(x: Any, axis: Any) -> Any:
     dense_shape = getattr(x, "dense_shape", None)
     if isinstance(dense_shape, Tensor) and dense_shape._shape is not None and None not in dense_shape._shape:
         return make_constant(np.arange(dense_shape._shape[0], dtype=np.int32), dtypes.int32, "Const")
+    from scopert.ops.array_range import range as range_of  # ranges are computed with arithmetic
+
     return range_of(0, rank_of(x))
 
 
