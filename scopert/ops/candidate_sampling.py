@@ -24,7 +24,7 @@ from scopert.ops.random_candidates import (
     sample_batch,
 )
 from scopert.ops.random_seed import get_seed
-from scopert.ops.random_stream import SEED_ATTRS, start
+from scopert.ops.random_stream import SEED_ATTRS, advance, start
 from scopert.public import public
 
 Array = Any
@@ -66,7 +66,7 @@ def _kernel(make: Callable[[dict[str, Any]], Sampler]) -> Callable[..., Any]:
         _check_true_classes(true_classes, num_true, sampler.size)
         if unique and num_sampled > sampler.size:
             raise InvalidArgumentError(None, None, "Sampler's range is too small.")
-        position = state.stream.reserve(WORDS_PER_CANDIDATE * num_sampled // 4)
+        position = advance(state.stream, WORDS_PER_CANDIDATE * num_sampled // 4)
         drawn = sample_batch(sampler, position, num_sampled, unique, true_classes)
         if isinstance(sampler, LearnedUnigramSampler):
             sampler.update(true_classes)

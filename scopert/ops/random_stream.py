@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import threading
 from typing import Any
 
 from scopert.errors import InvalidArgumentError
@@ -13,6 +14,7 @@ Array = Any
 SEED_ATTRS = "seed: int = 0; seed2: int = 0"
 FLOATS = "{float16, bfloat16, float32, float64}"
 INDEX = "{int32, int64}"
+_lock = threading.Lock()
 
 
 def reserve(context: Any, op: Any, blocks: int) -> Philox:
@@ -21,8 +23,13 @@ def reserve(context: Any, op: Any, blocks: int) -> Philox:
     The stream belongs to the session. It starts from the op's seeds, and from the system's entropy if both
     are zero.
     """
-    stream: Philox = context.op_state(op, lambda: start(op))
-    return stream.reserve(blocks)
+    return advance(context.op_state(op, lambda: start(op)), blocks)
+
+
+def advance(stream: Philox, blocks: int) -> Philox:
+    """The position of `stream` before it moves on by `blocks`. Runs in several threads share no block."""
+    with _lock:
+        return stream.reserve(blocks)
 
 
 def start(op: Any) -> Philox:
