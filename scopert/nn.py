@@ -9,10 +9,12 @@ from scopert.ops.candidate_sampling import log_uniform_candidate_sampler as log_
 from scopert.ops.candidate_sampling import uniform_candidate_sampler as uniform_candidate_sampler
 from scopert.ops.math_unary import sigmoid as sigmoid
 from scopert.ops.math_unary import tanh as tanh
+from scopert.ops.nn_dropout import dropout as dropout
 
 __all__ = [
     "all_candidate_sampler",
     "compute_accidental_hits",
+    "dropout",
     "fixed_unigram_candidate_sampler",
     "learned_unigram_candidate_sampler",
     "log_uniform_candidate_sampler",

@@ -23,11 +23,12 @@ from scopert.ops.array_range import range as range_of
 from scopert.ops.array_shape import reshape
 from scopert.ops.array_shape import shape as shape_of
 from scopert.ops.gamma_derivative import sample_derivative
+from scopert.ops.math_binary import maximum
+from scopert.ops.math_reduction import reduce_sum
 from scopert.ops.random_distributions import reserved_blocks
 from scopert.ops.random_samplers import gamma, poisson
 from scopert.ops.random_seed import get_seed
 from scopert.ops.random_stream import INDEX, SEED_ATTRS, dimensions, reserve
-from scopert.ops.raw import raw
 from scopert.public import public
 
 Array = Any
@@ -91,7 +92,7 @@ def _random_gamma_gradient(op: Operation, grad: Tensor) -> tuple[None, Tensor]:
         leading = shape_of(samples)[0]
         row = concat([ones([leading], dtype=int32), shape_of(alpha)], axis=0)
         partial = apply(RANDOM_GAMMA_GRAD, reshape(alpha, row), op.outputs[0])
-        return None, raw("Sum", grad * partial, range_of(leading), keep_dims=False)
+        return None, reduce_sum(grad * partial, axis=range_of(leading))
 
 
 @public("random_gamma", "random.gamma")
@@ -132,7 +133,7 @@ def random_gamma(
         broadcast_alpha = alpha + zeros_like(beta)
         seed1, seed2 = get_seed(seed)
         drawn = apply(RANDOM_GAMMA, shape, broadcast_alpha, seed=seed1, seed2=seed2)
-        return raw("Maximum", np.finfo(alpha.dtype.as_numpy_dtype).tiny, drawn / beta)
+        return maximum(np.finfo(alpha.dtype.as_numpy_dtype).tiny, drawn / beta)
 
 
 @public("random_poisson", "random.poisson")

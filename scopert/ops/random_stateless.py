@@ -14,12 +14,12 @@ from scopert.graph.operation import Operation
 from scopert.graph.scopes import name_scope
 from scopert.graph.shape_rules import from_input
 from scopert.graph.tensor import Tensor
+from scopert.ops.math_binary import add
 from scopert.ops.philox import Philox
 from scopert.ops.random_categorical import LOGITS, categorical_kernel, categorical_shape
 from scopert.ops.random_distributions import normal, truncated_normal, uniform, uniform_int
 from scopert.ops.random_stream import FLOATS, INDEX, dimensions
 from scopert.ops.random_tensors import UNIFORM_TYPES, integer_range, shape_tensor
-from scopert.ops.raw import raw
 from scopert.public import public
 
 Array = Any
@@ -126,7 +126,7 @@ def stateless_random_uniform(
         if dtype.is_integer:
             return apply(STATELESS_UNIFORM_INT, shape, seed, minval, maxval, name=scope)
         numbers = apply(STATELESS_UNIFORM, shape, seed, dtype=dtype)
-        return raw("Add", numbers * (maxval - minval), minval, name=scope)
+        return add(numbers * (maxval - minval), minval, name=scope)
 
 
 def _scaled(op: Any, default_name: str, shape: Any, seed: Any, mean: Any, stddev: Any, dtype: Any, name: Any) -> Tensor:
@@ -134,7 +134,7 @@ def _scaled(op: Any, default_name: str, shape: Any, seed: Any, mean: Any, stddev
         shape = shape_tensor(shape)
         mean = convert_to_tensor(mean, dtype=dtype, name="mean")
         stddev = convert_to_tensor(stddev, dtype=dtype, name="stddev")
-        return raw("Add", apply(op, shape, seed, dtype=dtype) * stddev, mean, name=scope)
+        return add(apply(op, shape, seed, dtype=dtype) * stddev, mean, name=scope)
 
 
 @public("random.stateless_normal")

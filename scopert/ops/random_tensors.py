@@ -14,12 +14,12 @@ from scopert.graph.scopes import name_scope
 from scopert.graph.shape import Dimension
 from scopert.graph.shape_rules import from_input
 from scopert.graph.tensor import Tensor
+from scopert.ops.math_binary import add
 from scopert.ops.random_bounded import ROW, RejectedError, bounded_normal, reserved_row_blocks
 from scopert.ops.random_distributions import normal, reserved_blocks, uniform, uniform_int
 from scopert.ops.random_distributions import truncated_normal as truncated
 from scopert.ops.random_seed import get_seed
 from scopert.ops.random_stream import FLOATS, INDEX, SEED_ATTRS, dimensions, reserve
-from scopert.ops.raw import raw
 from scopert.public import public
 
 Array = Any
@@ -176,7 +176,7 @@ def random_uniform(
         if dtype.is_integer:
             return apply(RANDOM_UNIFORM_INT, shape, minval, maxval, seed=seed1, seed2=seed2, name=scope)
         numbers = apply(RANDOM_UNIFORM, shape, dtype=dtype, seed=seed1, seed2=seed2)
-        return raw("Add", numbers * (maxval - minval), minval, name=scope)
+        return add(numbers * (maxval - minval), minval, name=scope)
 
 
 def _scaled(
@@ -188,7 +188,7 @@ def _scaled(
         stddev = convert_to_tensor(stddev, dtype=dtype, name="stddev")
         seed1, seed2 = get_seed(seed)
         numbers = apply(op, shape, dtype=dtype, seed=seed1, seed2=seed2)
-        return raw("Add", numbers * stddev, mean, name=scope)
+        return add(numbers * stddev, mean, name=scope)
 
 
 @public("random_normal", "random.normal")
