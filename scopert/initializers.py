@@ -15,20 +15,28 @@ from scopert.scope.scaling_initializers import he_normal as he_normal
 from scopert.scope.scaling_initializers import he_uniform as he_uniform
 from scopert.scope.scaling_initializers import lecun_normal as lecun_normal
 from scopert.scope.scaling_initializers import lecun_uniform as lecun_uniform
+from scopert.scope.variable_lists import global_variables_initializer as global_variables
+from scopert.scope.variable_lists import local_variables_initializer as local_variables
+from scopert.scope.variable_lists import tables_initializer as tables_initializer
+from scopert.scope.variable_lists import variables_initializer as variables
 
 __all__ = [
     "constant",
+    "global_variables",
     "glorot_normal",
     "glorot_uniform",
     "he_normal",
     "he_uniform",
     "lecun_normal",
     "lecun_uniform",
+    "local_variables",
     "ones",
     "random_normal",
     "random_uniform",
+    "tables_initializer",
     "truncated_normal",
     "uniform_unit_scaling",
+    "variables",
     "variance_scaling",
     "zeros",
 ]
