@@ -189,17 +189,55 @@ from scopert.ops.random_shuffle import random_shuffle as random_shuffle
 from scopert.ops.random_tensors import random_normal as random_normal
 from scopert.ops.random_tensors import random_uniform as random_uniform
 from scopert.ops.random_tensors import truncated_normal as truncated_normal
+from scopert.ops.state_assign import assign as assign
+from scopert.ops.state_assign import assign_add as assign_add
+from scopert.ops.state_assign import assign_sub as assign_sub
+from scopert.ops.state_assign import count_up_to as count_up_to
+from scopert.ops.state_assign import is_variable_initialized as is_variable_initialized
 from scopert.runtime.session import Session as Session
+from scopert.scope.creators import disable_resource_variables as disable_resource_variables
+from scopert.scope.creators import enable_resource_variables as enable_resource_variables
+from scopert.scope.creators import resource_variables_enabled as resource_variables_enabled
+from scopert.scope.creators import variable_creator_scope as variable_creator_scope
+from scopert.scope.distribution import VariableAggregation as VariableAggregation
+from scopert.scope.distribution import VariableSynchronization as VariableSynchronization
+from scopert.scope.get_variable import get_local_variable as get_local_variable
+from scopert.scope.get_variable import get_variable as get_variable
 from scopert.scope.initializers import Constant as constant_initializer
 from scopert.scope.initializers import Ones as ones_initializer
 from scopert.scope.initializers import RandomNormal as random_normal_initializer
 from scopert.scope.initializers import RandomUniform as random_uniform_initializer
 from scopert.scope.initializers import TruncatedNormal as truncated_normal_initializer
 from scopert.scope.initializers import Zeros as zeros_initializer
+from scopert.scope.partitioners import fixed_size_partitioner as fixed_size_partitioner
+from scopert.scope.partitioners import min_max_variable_partitioner as min_max_variable_partitioner
+from scopert.scope.partitioners import variable_axis_size_partitioner as variable_axis_size_partitioner
 from scopert.scope.scaling_initializers import GlorotNormal as glorot_normal_initializer
 from scopert.scope.scaling_initializers import GlorotUniform as glorot_uniform_initializer
 from scopert.scope.scaling_initializers import UniformUnitScaling as uniform_unit_scaling_initializer
 from scopert.scope.scaling_initializers import VarianceScaling as variance_scaling_initializer
+from scopert.scope.scope_stack import VariableScope as VariableScope
+from scopert.scope.scope_stack import get_variable_scope as get_variable_scope
+from scopert.scope.settings import AUTO_REUSE as AUTO_REUSE
+from scopert.scope.variable import Variable as Variable
+from scopert.scope.variable_lists import all_variables as all_variables
+from scopert.scope.variable_lists import assert_variables_initialized as assert_variables_initialized
+from scopert.scope.variable_lists import global_variables as global_variables
+from scopert.scope.variable_lists import global_variables_initializer as global_variables_initializer
+from scopert.scope.variable_lists import initialize_all_variables as initialize_all_variables
+from scopert.scope.variable_lists import initialize_local_variables as initialize_local_variables
+from scopert.scope.variable_lists import initialize_variables as initialize_variables
+from scopert.scope.variable_lists import local_variables as local_variables
+from scopert.scope.variable_lists import local_variables_initializer as local_variables_initializer
+from scopert.scope.variable_lists import model_variables as model_variables
+from scopert.scope.variable_lists import moving_average_variables as moving_average_variables
+from scopert.scope.variable_lists import report_uninitialized_variables as report_uninitialized_variables
+from scopert.scope.variable_lists import tables_initializer as tables_initializer
+from scopert.scope.variable_lists import trainable_variables as trainable_variables
+from scopert.scope.variable_lists import variables_initializer as variables_initializer
+from scopert.scope.variable_scope import no_regularizer as no_regularizer
+from scopert.scope.variable_scope import variable_op_scope as variable_op_scope
+from scopert.scope.variable_scope import variable_scope as variable_scope
 from scopert.summary.messages import AttrValue as AttrValue
 from scopert.summary.messages import Event as Event
 from scopert.summary.messages import GraphDef as GraphDef
@@ -229,6 +267,7 @@ from scopert import version as version
 from scopert.compat.version import __version__ as __version__
 
 __all__ = [
+    "AUTO_REUSE",
     "AttrValue",
     "DType",
     "DeviceSpec",
@@ -251,14 +290,23 @@ __all__ = [
     "Tensor",
     "TensorShape",
     "VERSION",
+    "Variable",
+    "VariableAggregation",
+    "VariableScope",
+    "VariableSynchronization",
     "abs",
     "accumulate_n",
     "add",
     "add_n",
     "add_to_collection",
     "add_to_collections",
+    "all_variables",
     "angle",
     "as_dtype",
+    "assert_variables_initialized",
+    "assign",
+    "assign_add",
+    "assign_sub",
     "batch_gather",
     "bfloat16",
     "bitwise",
@@ -282,16 +330,19 @@ __all__ = [
     "contrib",
     "control_dependencies",
     "convert_to_tensor",
+    "count_up_to",
     "debugging",
     "device",
     "dimension_at_index",
     "dimension_value",
+    "disable_resource_variables",
     "disable_v2_tensorshape",
     "div",
     "div_no_nan",
     "divide",
     "double",
     "dtypes",
+    "enable_resource_variables",
     "enable_v2_tensorshape",
     "ensure_shape",
     "equal",
@@ -300,6 +351,7 @@ __all__ = [
     "expand_dims",
     "expm1",
     "fill",
+    "fixed_size_partitioner",
     "float16",
     "float32",
     "float64",
@@ -312,9 +364,14 @@ __all__ = [
     "get_collection_ref",
     "get_default_graph",
     "get_default_session",
+    "get_local_variable",
     "get_seed",
     "get_static_value",
+    "get_variable",
+    "get_variable_scope",
     "gfile",
+    "global_variables",
+    "global_variables_initializer",
     "glorot_normal_initializer",
     "glorot_uniform_initializer",
     "greater",
@@ -326,6 +383,9 @@ __all__ = [
     "identity_n",
     "imag",
     "init_scope",
+    "initialize_all_variables",
+    "initialize_local_variables",
+    "initialize_variables",
     "initializers",
     "int16",
     "int32",
@@ -336,11 +396,14 @@ __all__ = [
     "is_finite",
     "is_inf",
     "is_nan",
+    "is_variable_initialized",
     "less",
     "less_equal",
     "lin_space",
     "linalg",
     "linspace",
+    "local_variables",
+    "local_variables_initializer",
     "log",
     "log1p",
     "logging",
@@ -353,8 +416,11 @@ __all__ = [
     "matmul",
     "matrix_transpose",
     "maximum",
+    "min_max_variable_partitioner",
     "minimum",
     "mod",
+    "model_variables",
+    "moving_average_variables",
     "multinomial",
     "multiply",
     "name_scope",
@@ -363,6 +429,7 @@ __all__ = [
     "newaxis",
     "nn",
     "no_op",
+    "no_regularizer",
     "not_equal",
     "ones",
     "ones_initializer",
@@ -399,9 +466,11 @@ __all__ = [
     "reduce_prod",
     "reduce_sum",
     "register_tensor_conversion_function",
+    "report_uninitialized_variables",
     "reset_default_graph",
     "reshape",
     "resource",
+    "resource_variables_enabled",
     "rint",
     "round",
     "rsqrt",
@@ -425,6 +494,7 @@ __all__ = [
     "string",
     "subtract",
     "summary",
+    "tables_initializer",
     "tanh",
     "to_bfloat16",
     "to_complex128",
@@ -433,6 +503,7 @@ __all__ = [
     "to_float",
     "to_int32",
     "to_int64",
+    "trainable_variables",
     "transpose",
     "truediv",
     "truncated_normal",
@@ -446,6 +517,11 @@ __all__ = [
     "uint8",
     "uniform_unit_scaling_initializer",
     "unstack",
+    "variable_axis_size_partitioner",
+    "variable_creator_scope",
+    "variable_op_scope",
+    "variable_scope",
+    "variables_initializer",
     "variance_scaling_initializer",
     "variant",
     "version",
@@ -479,4 +555,6 @@ from scopert.ops import random_stream as _random_stream
 from scopert.ops import raw as _raw
 from scopert.ops import selection_kernels as _selection_kernels
 from scopert.ops import softmax_kernels as _softmax_kernels
+from scopert.ops import state_resource as _state_resource
+from scopert.ops import state_variables as _state_variables
 from scopert.ops import window as _window
