@@ -253,6 +253,7 @@ from scopert import debugging as debugging
 from scopert import dtypes as dtypes
 from scopert import errors as errors
 from scopert import gfile as gfile
+from scopert import image as image
 from scopert import initializers as initializers
 from scopert import io as io
 from scopert import linalg as linalg
@@ -382,6 +383,7 @@ __all__ = [
     "identity",
     "identity_n",
     "imag",
+    "image",
     "init_scope",
     "initialize_all_variables",
     "initialize_local_variables",
@@ -536,6 +538,7 @@ from scopert.ops import convolution_kernels as _convolution_kernels
 from scopert.ops import ctc_kernels as _ctc_kernels
 from scopert.ops import float_math as _float_math
 from scopert.ops import gamma_derivative as _gamma_derivative
+from scopert.ops import image_sampling as _image_sampling
 from scopert.ops import math_binary_grad as _math_binary_grad
 from scopert.ops import math_broadcast_grad as _math_broadcast_grad
 from scopert.ops import math_elementwise as _math_elementwise
