@@ -103,6 +103,7 @@ from scopert.ops.array_transpose import matrix_transpose as matrix_transpose
 from scopert.ops.array_transpose import transpose as transpose
 from scopert.ops.array_where import where as where
 from scopert.ops.array_where import where_v2 as where_v2
+from scopert.ops.linalg_eye import eye as eye
 from scopert.ops.linalg_qr import qr as qr
 from scopert.ops.math_addn import accumulate_n as accumulate_n
 from scopert.ops.math_addn import add_n as add_n
@@ -209,6 +210,7 @@ from scopert.scope.initializers import RandomNormal as random_normal_initializer
 from scopert.scope.initializers import RandomUniform as random_uniform_initializer
 from scopert.scope.initializers import TruncatedNormal as truncated_normal_initializer
 from scopert.scope.initializers import Zeros as zeros_initializer
+from scopert.scope.matrix_initializers import Orthogonal as orthogonal_initializer
 from scopert.scope.partitioners import fixed_size_partitioner as fixed_size_partitioner
 from scopert.scope.partitioners import min_max_variable_partitioner as min_max_variable_partitioner
 from scopert.scope.partitioners import variable_axis_size_partitioner as variable_axis_size_partitioner
@@ -351,6 +353,7 @@ __all__ = [
     "exp",
     "expand_dims",
     "expm1",
+    "eye",
     "fill",
     "fixed_size_partitioner",
     "float16",
@@ -437,6 +440,7 @@ __all__ = [
     "ones_initializer",
     "ones_like",
     "op_scope",
+    "orthogonal_initializer",
     "parallel_stack",
     "placeholder",
     "placeholder_with_default",

@@ -7,6 +7,8 @@ from scopert.scope.initializers import RandomNormal as random_normal
 from scopert.scope.initializers import RandomUniform as random_uniform
 from scopert.scope.initializers import TruncatedNormal as truncated_normal
 from scopert.scope.initializers import Zeros as zeros
+from scopert.scope.matrix_initializers import Identity as identity
+from scopert.scope.matrix_initializers import Orthogonal as orthogonal
 from scopert.scope.scaling_initializers import GlorotNormal as glorot_normal
 from scopert.scope.scaling_initializers import GlorotUniform as glorot_uniform
 from scopert.scope.scaling_initializers import UniformUnitScaling as uniform_unit_scaling
@@ -27,10 +29,12 @@ __all__ = [
     "glorot_uniform",
     "he_normal",
     "he_uniform",
+    "identity",
     "lecun_normal",
     "lecun_uniform",
     "local_variables",
     "ones",
+    "orthogonal",
     "random_normal",
     "random_uniform",
     "tables_initializer",

@@ -3,11 +3,13 @@
 
 from scopert.ops.array_transpose import matrix_transpose as matrix_transpose
 from scopert.ops.array_transpose import matrix_transpose as transpose
+from scopert.ops.linalg_eye import eye as eye
 from scopert.ops.linalg_qr import qr as qr
 from scopert.ops.math_matmul import matmul as matmul
 from scopert.ops.math_matmul import matvec as matvec
 
 __all__ = [
+    "eye",
     "matmul",
     "matrix_transpose",
     "matvec",

@@ -1,10 +1,12 @@
 """Generated from the @public table by scopert/compat/namespace.py; do not edit."""
 # ruff: noqa
 
+from scopert.contrib import framework as framework
 from scopert.contrib import layers as layers
 from scopert.contrib import util as util
 
 __all__ = [
+    "framework",
     "layers",
     "util",
 ]
