@@ -4,6 +4,13 @@
 from scopert.compat.version import GIT_VERSION as GIT_VERSION
 from scopert.compat.version import VERSION as VERSION
 from scopert.errors import OpError as OpError
+from scopert.gradients.aggregate import AggregationMethod as AggregationMethod
+from scopert.gradients.backprop import UnconnectedGradients as UnconnectedGradients
+from scopert.gradients.backprop import gradients as gradients
+from scopert.gradients.registry import RegisterGradient as RegisterGradient
+from scopert.gradients.registry import not_differentiable as NoGradient
+from scopert.gradients.registry import not_differentiable as NotDifferentiable
+from scopert.gradients.registry import not_differentiable as no_gradient
 from scopert.graph.collections import GraphKeys as GraphKeys
 from scopert.graph.constant import constant as constant
 from scopert.graph.constant_value import constant_value as get_static_value
@@ -271,6 +278,7 @@ from scopert.compat.version import __version__ as __version__
 
 __all__ = [
     "AUTO_REUSE",
+    "AggregationMethod",
     "AttrValue",
     "DType",
     "DeviceSpec",
@@ -282,16 +290,20 @@ __all__ = [
     "GraphKeys",
     "HistogramProto",
     "IndexedSlices",
+    "NoGradient",
     "NodeDef",
+    "NotDifferentiable",
     "OpError",
     "Operation",
     "QUANTIZED_DTYPES",
+    "RegisterGradient",
     "Session",
     "SessionLog",
     "Summary",
     "SummaryMetadata",
     "Tensor",
     "TensorShape",
+    "UnconnectedGradients",
     "VERSION",
     "Variable",
     "VariableAggregation",
@@ -378,6 +390,7 @@ __all__ = [
     "global_variables_initializer",
     "glorot_normal_initializer",
     "glorot_uniform_initializer",
+    "gradients",
     "greater",
     "greater_equal",
     "group",
@@ -433,6 +446,7 @@ __all__ = [
     "nest",
     "newaxis",
     "nn",
+    "no_gradient",
     "no_op",
     "no_regularizer",
     "not_equal",
@@ -564,4 +578,6 @@ from scopert.ops import selection_kernels as _selection_kernels
 from scopert.ops import softmax_kernels as _softmax_kernels
 from scopert.ops import state_resource as _state_resource
 from scopert.ops import state_variables as _state_variables
+from scopert.ops import training_ops as _training_ops
+from scopert.ops import training_rules as _training_rules
 from scopert.ops import window as _window

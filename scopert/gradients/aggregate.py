@@ -11,8 +11,8 @@ from scopert.graph.indexed_slices import IndexedSlices
 from scopert.graph.operation import Operation
 from scopert.graph.scopes import name_scope
 from scopert.graph.tensor import Tensor
-from scopert.ops.array_join import concat
-from scopert.ops.math_add_n import accumulate_n, add_n
+from scopert.ops.array_concat import concat
+from scopert.ops.math_addn import accumulate_n, add_n
 from scopert.ops.math_cast import cast
 from scopert.public import public
 

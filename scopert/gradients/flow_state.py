@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from scopert.graph.operation import Operation
 from scopert.graph.tensor import Tensor
-from scopert.ops.array_basic import zeros_like
+from scopert.ops.array_fill import zeros_like
 
 
 class ExitState(Protocol):

@@ -1,0 +1,1 @@
+"""Derivatives of graphs: backpropagation, the gradient registry, aggregation."""
