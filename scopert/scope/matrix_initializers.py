@@ -48,7 +48,7 @@ class Identity(Initializer):
         sizes: Sequence[Any] = full_shape.as_list() if hasattr(full_shape, "as_list") else full_shape
         if len(sizes) != 2:
             raise ValueError("Identity matrix initializer can only be used for 2D matrices.")
-        matrix = eye(*sizes, dtype=self.dtype if dtype is None else dtype)
+        matrix = eye(sizes[0], sizes[1], dtype=self.dtype if dtype is None else dtype)
         if partition_info is not None:
             matrix = slice_of(matrix, partition_info.var_offset, shape)
         return self.gain * matrix
