@@ -16,6 +16,7 @@ from scopert.graph.scopes import name_scope
 from scopert.graph.shape_rules import with_rank
 from scopert.graph.tensor import Shape, Tensor
 from scopert.ops import image_sampling
+from scopert.ops.array_shape import expand_dims, shape, squeeze
 from scopert.public import public
 
 _ANY = "{int8, uint8, int16, uint16, int32, int64, float16, float32, float64}"
@@ -189,8 +190,6 @@ RESIZE_NEAREST_GRAD = define_op(
 
 @gradient("ResizeNearestNeighbor")
 def _resize_nearest_gradient(op: Operation, grad: Tensor) -> list[Tensor | None]:
-    from scopert.ops.array_shape import shape
-
     image = op.inputs[0]
     known = image._shape
     size = shape(image)[1:3] if known is None or None in known[1:3] else list(known[1:3])
@@ -333,8 +332,6 @@ def resize_images(
     ValueError
         If the ranks are wrong or the method is unknown.
     """
-    from scopert.ops.array_shape import expand_dims, squeeze
-
     if method not in _RESIZERS:
         raise ValueError("Resize method is not implemented.")
     with name_scope(name, "resize", [images, size]):
