@@ -1,0 +1,20 @@
+"""For all tests: programs are verified while they run, and no test sees another's default graph."""
+
+import os
+
+import pytest
+
+os.environ.setdefault("SCOPERT_VERIFY", "1")
+
+# Recording scripts run under TensorFlow 1.15.5, not here.
+collect_ignore_glob = ["**/record_*.py", "record_*.py"]
+
+
+@pytest.fixture(autouse=True)
+def fresh_default_graph():
+    """An empty default graph for each test."""
+    import scopert as tf
+
+    tf.reset_default_graph()
+    yield
+    tf.reset_default_graph()
