@@ -16,8 +16,8 @@ from scopert.graph.scopes import name_scope
 from scopert.graph.shape import broadcast, merge
 from scopert.graph.tensor import Shape, Tensor
 from scopert.ops.array_fill import zeros, zeros_like
-from scopert.ops.array_range import range as range_of
-from scopert.ops.array_shape import rank, shape, squeeze, tensor_array
+from scopert.ops.array_shape import reshape, shape, tensor_array
+from scopert.ops.raw import raw
 from scopert.public import public
 
 WHERE = define_op(
@@ -107,24 +107,23 @@ SELECT_V2 = define_op(
 )
 
 
-def _unbroadcast(grad: Tensor, value: Tensor) -> Tensor:
-    """The gradient added up over the axes along which `value` was repeated."""
+def _unbroadcast(grad: Tensor, value_shape: Tensor, output_shape: Tensor) -> Tensor:
+    """The gradient added up over the axes along which a value of that shape was repeated."""
     from scopert.ops.math_reduction import reduce_sum
 
-    grad_shape, value_shape = shape(grad), shape(value)
-    extra = rank(grad) - rank(value)
-    grad = reduce_sum(grad, axis=range_of(0, extra))
-    axes = squeeze(where_v2(grad_shape[extra:] > value_shape))
-    return reduce_sum(grad, keepdims=True, axis=axes)
+    axes, _ = raw("BroadcastGradientArgs", value_shape, output_shape)
+    return reshape(reduce_sum(grad, keepdims=True, axis=axes), value_shape)
 
 
 @gradient("SelectV2")
 def _select_v2_grad(op: Operation, grad: Any) -> Any:
     condition, yes, no = op.inputs
     nothing = zeros([], dtype=grad.dtype.base)
-    yes_grad = _unbroadcast(where_v2(condition, grad, nothing), yes)
-    no_grad = _unbroadcast(where_v2(condition, nothing, grad), no)
-    return None, yes_grad, no_grad
+    yes_grad = where_v2(condition, grad, nothing)
+    yes_shape, output_shape = shape(yes), shape(op.outputs[0])
+    yes_grad = _unbroadcast(yes_grad, yes_shape, output_shape)
+    no_grad = where_v2(condition, nothing, grad)
+    return None, yes_grad, _unbroadcast(no_grad, shape(no), output_shape)
 
 
 def _choose(condition: Any, x: Any, y: Any, name: str | None, select: Any) -> Tensor:
