@@ -89,9 +89,20 @@ from scopert.ops.array_identity import identity_n as identity_n
 from scopert.ops.array_identity import placeholder as placeholder
 from scopert.ops.array_identity import placeholder_with_default as placeholder_with_default
 from scopert.ops.array_identity import stop_gradient as stop_gradient
+from scopert.ops.array_mask import boolean_mask as boolean_mask
+from scopert.ops.array_mask import sequence_mask as sequence_mask
 from scopert.ops.array_range import linspace as lin_space
 from scopert.ops.array_range import linspace as linspace
 from scopert.ops.array_range import range as range
+from scopert.ops.array_repeat import repeat as repeat
+from scopert.ops.array_scatter import gather_nd as gather_nd
+from scopert.ops.array_scatter import scatter_nd as scatter_nd
+from scopert.ops.array_scatter import tensor_scatter_add as tensor_scatter_add
+from scopert.ops.array_scatter import tensor_scatter_add as tensor_scatter_nd_add
+from scopert.ops.array_scatter import tensor_scatter_sub as tensor_scatter_nd_sub
+from scopert.ops.array_scatter import tensor_scatter_sub as tensor_scatter_sub
+from scopert.ops.array_scatter import tensor_scatter_update as tensor_scatter_nd_update
+from scopert.ops.array_scatter import tensor_scatter_update as tensor_scatter_update
 from scopert.ops.array_shape import expand_dims as expand_dims
 from scopert.ops.array_shape import rank as rank
 from scopert.ops.array_shape import reshape as reshape
@@ -105,6 +116,7 @@ from scopert.ops.array_stack import parallel_stack as parallel_stack
 from scopert.ops.array_stack import stack as stack
 from scopert.ops.array_stack import unstack as unstack
 from scopert.ops.array_strided import strided_slice as strided_slice
+from scopert.ops.array_tile import tile as tile
 from scopert.ops.array_transpose import invert_permutation as invert_permutation
 from scopert.ops.array_transpose import matrix_transpose as matrix_transpose
 from scopert.ops.array_transpose import transpose as transpose
@@ -326,6 +338,7 @@ __all__ = [
     "bfloat16",
     "bitwise",
     "bool",
+    "boolean_mask",
     "broadcast_dynamic_shape",
     "broadcast_static_shape",
     "broadcast_to",
@@ -376,6 +389,7 @@ __all__ = [
     "floordiv",
     "floormod",
     "gather",
+    "gather_nd",
     "get_collection",
     "get_collection_ref",
     "get_default_graph",
@@ -486,6 +500,7 @@ __all__ = [
     "reduce_prod",
     "reduce_sum",
     "register_tensor_conversion_function",
+    "repeat",
     "report_uninitialized_variables",
     "reset_default_graph",
     "reshape",
@@ -495,6 +510,8 @@ __all__ = [
     "round",
     "rsqrt",
     "scalar_mul",
+    "scatter_nd",
+    "sequence_mask",
     "set_random_seed",
     "shape",
     "shape_n",
@@ -516,6 +533,13 @@ __all__ = [
     "summary",
     "tables_initializer",
     "tanh",
+    "tensor_scatter_add",
+    "tensor_scatter_nd_add",
+    "tensor_scatter_nd_sub",
+    "tensor_scatter_nd_update",
+    "tensor_scatter_sub",
+    "tensor_scatter_update",
+    "tile",
     "to_bfloat16",
     "to_complex128",
     "to_complex64",

@@ -1,8 +1,14 @@
 """Generated from the @public table by scopert/compat/namespace.py; do not edit."""
 # ruff: noqa
 
+from scopert.ops.array_scatter import gather_nd as gather_nd
+from scopert.ops.array_scatter import scatter_nd as scatter_nd
 from scopert.ops.array_shape import reshape as reshape
+from scopert.ops.array_tile import tile as tile
 
 __all__ = [
+    "gather_nd",
     "reshape",
+    "scatter_nd",
+    "tile",
 ]
