@@ -26,13 +26,12 @@ class ControlDependencies:
         self._stack: list[ControlDependencies] = []
         self._flow: Any = None
 
-    def __enter__(self) -> ControlDependencies:
+    def __enter__(self) -> None:
         local = self._graph._local
         if self.clears:
             self._stack, local.control = local.control, []
             self._flow, local.flow = local.flow, None
         local.control.append(self)
-        return self
 
     def __exit__(self, *exc: object) -> None:
         local = self._graph._local

@@ -84,12 +84,12 @@ def _derive(
     return replace(settings, **wanted)
 
 
-def _compose(getter: Callable[..., Any], outer: Callable[..., Any] | None) -> Callable[..., Any]:
+def _compose(inner: Callable[..., Any], outer: Callable[..., Any] | None) -> Callable[..., Any]:
     if outer is None:
-        return getter
+        return inner
 
-    def composed(true_getter: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        return getter(functools.partial(outer, true_getter), *args, **kwargs)
+    def composed(getter: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        return inner(functools.partial(outer, getter), *args, **kwargs)
 
     return composed
 
