@@ -46,7 +46,7 @@ def apply(opdef: OpDef, *inputs: Any, name: str | None = None, **attrs: Any) -> 
     ValueError
         If shapes do not match, or an attribute has a value that is not allowed.
     """
-    if opdef.plain:
+    if opdef.plain and name != "":
         graph = _common_graph(inputs)
         if graph is not None:
             found = _complete_plain(opdef, inputs, attrs)

@@ -417,7 +417,7 @@ class Graph:
 
     def get_operation_by_name(self, name: Any) -> Operation:
         """The operation of this name; KeyError, ValueError or TypeError explain why there is none."""
-        if not isinstance(name, (str, bytes)):
+        if not isinstance(name, str):
             raise TypeError(f"Operation names are strings (or similar), not {type(name).__name__}.")
         found = lookup.as_graph_element(self, name, allow_tensor=False, allow_operation=True)
         assert isinstance(found, Operation)
@@ -425,7 +425,7 @@ class Graph:
 
     def get_tensor_by_name(self, name: Any) -> Tensor:
         """The tensor of this name, ``OPERATION:INDEX``."""
-        if not isinstance(name, (str, bytes)):
+        if not isinstance(name, str):
             raise TypeError(f"Tensor names are strings (or similar), not {type(name).__name__}.")
         found = lookup.as_graph_element(self, name, allow_tensor=True, allow_operation=False)
         assert isinstance(found, Tensor)

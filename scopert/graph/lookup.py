@@ -59,7 +59,7 @@ def _by_name(graph: Graph, name: str, allow_tensor: bool, allow_operation: bool)
 
 def _tensor_by_name(graph: Graph, name: str) -> Tensor:
     op_name, _, index_text = name.partition(":")
-    if not op_name or not index_text.isdigit():
+    if not index_text.isdigit():
         raise ValueError(
             f"The name {name!r} looks a like a Tensor name, but is not a valid one. "
             'Tensor names must be of the form "<op_name>:<output_index>".'

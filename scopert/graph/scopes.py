@@ -43,7 +43,7 @@ class name_scope:
     'scope1/a:0'
     """
 
-    __slots__ = ("_default_name", "_entered", "_name", "_values")
+    __slots__ = ("_default_name", "_entered", "_managers", "_name", "_values")
 
     def __init__(self, name: Any, default_name: Any = None, values: Any = None) -> None:
         if default_name is not None and not isinstance(default_name, (str, bytes)):
@@ -54,7 +54,8 @@ class name_scope:
         self._name = default_name if name is None else name
         self._default_name = default_name
         self._values = values
-        self._entered: list[tuple[Graph, AbstractContextManager[Graph] | None, str | None]] = []
+        self._managers: list[AbstractContextManager[Graph] | None] = []
+        self._entered: tuple[Graph, str | None] | None = None
 
     @property
     def name(self) -> Any:
@@ -70,18 +71,24 @@ class name_scope:
         if graph is not get_default_graph():
             manager = graph.as_default()
             manager.__enter__()
+        if self._entered is not None:
+            # Entered while it is open: TensorFlow leaves it first, and again is left only once.
+            self._entered[0]._local.name = self._entered[1]
         try:
             old, scope = graph._open_scope(self._name)
         except BaseException:
             if manager is not None:
                 manager.__exit__(None, None, None)
             raise
-        self._entered.append((graph, manager, old))
+        self._managers.append(manager)
+        self._entered = (graph, old)
         return scope
 
     def __exit__(self, *exc: object) -> None:
-        graph, manager, old = self._entered.pop()
-        graph._local.name = old
+        if self._entered is not None:
+            graph, graph._local.name = self._entered
+            self._entered = None
+        manager = self._managers.pop()
         if manager is not None:
             manager.__exit__(None, None, None)
 

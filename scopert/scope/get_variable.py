@@ -99,7 +99,7 @@ def _get(scope: VariableScope, store: VariableStore, request: Request, custom_ge
     if request.use_resource is None:
         request.use_resource = settings.use_resource
     if settings.name:
-        request.name = f"{settings.name}/{request.name}"
+        request.name = settings.name + "/" + request.name
     # Names of variables follow the variable scope only.
     graph = get_default_graph()
     old, _ = graph._open_scope(None)
@@ -130,7 +130,17 @@ def get_local_variable(
     validate_shape: bool = True, use_resource: bool | None = None, custom_getter: Any = None, constraint: Any = None,
     synchronization: Any = VariableSynchronization.AUTO, aggregation: Any = VariableAggregation.NONE,
 ) -> Any:  # fmt: skip
-    """`get_variable` for ``GraphKeys.LOCAL_VARIABLES``; never trainable, whatever `trainable` says."""
+    """`get_variable` for ``GraphKeys.LOCAL_VARIABLES``; never trainable, whatever `trainable` says.
+
+    Raises
+    ------
+    TypeError
+        If `collections` is not a list.
+    ValueError
+        As `get_variable` does.
+    """
+    if collections and not isinstance(collections, list):
+        raise TypeError(f"collections of a local variable must be a list, got {collections!r}")
     return get_variable(
         name, shape, dtype, initializer, regularizer, False, [*(collections or ()), GraphKeys.LOCAL_VARIABLES],
         caching_device, partitioner, validate_shape, use_resource, custom_getter, constraint, synchronization,

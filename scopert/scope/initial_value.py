@@ -10,6 +10,7 @@ from typing import Any
 
 from scopert.graph.build import output_dtypes
 from scopert.graph.collections import GraphKeys
+from scopert.graph.opdef import find_op
 from scopert.graph.operation import Operation
 from scopert.graph.tensor import Tensor
 
@@ -74,9 +75,13 @@ def _safe_op(name: str, op: Operation, made: dict[Operation, Operation]) -> Oper
         return op
     opdef = op.opdef
     if op.type == "RefSwitch":  # the replacement is a value, not a reference
-        from scopert.graph.opdef import find_op
-
         opdef = find_op("Switch") or opdef
+    for arg, tensor in zip(opdef.inputs, inputs, strict=False):
+        if arg.is_ref and not tensor._dtype.is_ref:
+            raise ValueError(
+                f"Input '{arg.name}' passed {tensor._dtype.name} expected ref type: the initial value of {name} depends "
+                f"on {op.name} (type {op.type}), which changes a variable"
+            )
     attrs = dict(op.attrs)
     return op._graph._add(opdef, inputs, attrs, output_dtypes(opdef, attrs), f"{op.name}_{name}".replace(":", "_"))
 

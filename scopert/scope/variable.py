@@ -13,6 +13,7 @@ from scopert.graph.operation import Operation
 from scopert.graph.shape import TensorShape, text
 from scopert.graph.stack import default_session
 from scopert.graph.tensor import Shape, Tensor
+from scopert.ops.array_getitem import slice_helper
 from scopert.public import public
 from scopert.scope.distribution import VariableAggregation, VariableSynchronization
 
@@ -310,6 +311,13 @@ def _forward(operator: str) -> None:
 
 for _operator in _OPERATORS:
     _forward(_operator)
+
+
+def _item(self: Variable, spec: Any) -> Tensor:
+    return slice_helper(self.value(), spec, var=self)
+
+
+Variable.__getitem__ = _item  # type: ignore[attr-defined]
 
 
 def slices_of(sparse_delta: Any) -> IndexedSlices:

@@ -24,13 +24,12 @@ def no_regularizer(_: Any) -> None:
 class _Opening:
     """The variable scope's half of a ``with``: it knows nothing of name scopes, and can be entered again."""
 
-    __slots__ = ("_changes", "_entered", "_name", "_name_scope", "_reuse", "_scope", "_stack")
+    __slots__ = ("_changes", "_entered", "_name", "_name_scope", "_outer", "_path", "_reuse", "_scope", "_stack", "_subscopes")
 
     def __init__(self, name_or_scope: Any, reuse: Any, old_name_scope: str | None, changes: dict[str, Any]) -> None:
         self._stack = scope_stack()
         self._reuse = reuse
         self._changes = changes
-        self._entered: list[tuple[VariableScope, VariableScope, str, dict[str, int] | None]] = []
         self._scope: VariableScope | None = None
         if isinstance(name_or_scope, VariableScope):
             settings = name_or_scope._settings
@@ -39,35 +38,36 @@ class _Opening:
         else:
             self._name = name_or_scope
         self._name_scope = self._name if old_name_scope is None else old_name_scope
+        self._entered: VariableScope | None = None
+        self._outer = self._stack.current
+        self._path = self._name
+        self._subscopes: dict[str, int] | None = None
 
     def enter(self) -> VariableScope:
         stack = self._stack
-        outer = stack.current
-        subscopes = None
+        outer = self._outer = stack.current
         if self._scope is not None:
-            path, scope = self._name, self._scope
-            stack.open(path)
-            subscopes = dict(stack.counts)
+            scope = self._scope
+            stack.open(self._path)
+            self._subscopes = dict(stack.counts)
         else:
             settings = outer._settings
-            path = f"{settings.name}/{self._name}" if settings.name else self._name
+            path = self._path = settings.name + "/" + self._name if settings.name else self._name
             self._reuse = self._reuse or settings.reuse
             scope = VariableScope._of(_derive(settings, self._reuse, self._changes, path, self._name_scope))
             stack.open(path)
-        stack.current = scope
-        self._entered.append((outer, scope, path, subscopes))
+        stack.current = self._entered = scope
         return scope
 
     def exit(self) -> None:
         stack = self._stack
-        outer, scope, path, subscopes = self._entered.pop()
-        if stack.current is not scope:
+        if stack.current is not self._entered:
             raise RuntimeError("Improper nesting of variable_scope.")
-        if subscopes is not None:
-            stack.counts = subscopes
+        if self._subscopes is not None:
+            stack.counts = self._subscopes
         else:
-            stack.forget_below(path)
-        stack.current = outer
+            stack.forget_below(self._path)
+        stack.current = self._outer
 
 
 def _derive(
