@@ -86,9 +86,7 @@ def ctc_loss(
     for t in range(1, steps):
         before = alpha[t - 1]
         skipped = xp.where(skips, _shift(xp, before, 2), never)
-        alpha[t] = emit[t] + _log_add(
-            xp, xp.where(stay_label, before, never), _shift(xp, before, 1), skipped
-        )
+        alpha[t] = emit[t] + _log_add(xp, xp.where(stay_label, before, never), _shift(xp, before, 1), skipped)
     last = xp.maximum(lengths - 1, 0)
     final = xp.where(column >= counts[:, None] - 2, xp.where(inside, 0.0, never), never)
     log_likelihood = xp.logaddexp.reduce(alpha[last, every] + final, axis=1)

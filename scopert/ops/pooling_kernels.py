@@ -60,9 +60,7 @@ def _reduce_windows(
     return x
 
 
-def max_pool(
-    xp: Any, x: Array, ksize: Sequence[int], strides: Sequence[int], padding: str
-) -> Array:
+def max_pool(xp: Any, x: Array, ksize: Sequence[int], strides: Sequence[int], padding: str) -> Array:
     """Maximum of each window."""
     out, pads = pool_geometry(x.shape, ksize, strides, padding)
     padded = pad_axes(xp, x, pads, first=0, fill=lowest(xp, x.dtype))
@@ -77,18 +75,14 @@ def window_counts(
     """How many elements of the input each window holds, as an array that broadcasts against the output."""
     out, pads = pool_geometry(shape, ksize, strides, padding)
     total = xp.ones((1,) * len(out), dtype=dtype)
-    for axis, (size, k, s, n, (before, _)) in enumerate(
-        zip(shape, ksize, strides, out, pads, strict=True)
-    ):
+    for axis, (size, k, s, n, (before, _)) in enumerate(zip(shape, ksize, strides, out, pads, strict=True)):
         start = xp.arange(n) * s - before
         count = xp.minimum(start + k, size) - xp.maximum(start, 0)
         total = total * count.astype(dtype).reshape((-1,) + (1,) * (len(out) - 1 - axis))
     return total
 
 
-def avg_pool(
-    xp: Any, x: Array, ksize: Sequence[int], strides: Sequence[int], padding: str
-) -> Array:
+def avg_pool(xp: Any, x: Array, ksize: Sequence[int], strides: Sequence[int], padding: str) -> Array:
     """Mean of each window; padding does not count."""
     out, pads = pool_geometry(x.shape, ksize, strides, padding)
     dtype = compute_dtype(xp, x.dtype)
@@ -101,14 +95,10 @@ def avg_pool(
     return total.astype(x.dtype, copy=False)
 
 
-def _taps(
-    ksize: Sequence[int], strides: Sequence[int], out: Sequence[int]
-) -> Iterator[tuple[slice, ...]]:
+def _taps(ksize: Sequence[int], strides: Sequence[int], out: Sequence[int]) -> Iterator[tuple[slice, ...]]:
     """For each tap of the window, in row-major order, the slices of the padded array that it meets."""
     for tap in product(*map(range, ksize)):
-        yield tuple(
-            slice(t, t + (n - 1) * s + 1, s) for t, s, n in zip(tap, strides, out, strict=True)
-        )
+        yield tuple(slice(t, t + (n - 1) * s + 1, s) for t, s, n in zip(tap, strides, out, strict=True))
 
 
 def _unpad(x: Array, shape: Sequence[int], pads: Sequence[Pads]) -> Array:
@@ -223,15 +213,11 @@ def _flat_positions(xp: Any, argmax: Array, shape: Sequence[int], include_batch:
     index = argmax.astype(xp.int64)
     if not include_batch:
         each = prod(shape[1:])
-        index = index + (xp.arange(shape[0], dtype=xp.int64) * each).reshape(
-            (-1,) + (1,) * (index.ndim - 1)
-        )
+        index = index + (xp.arange(shape[0], dtype=xp.int64) * each).reshape((-1,) + (1,) * (index.ndim - 1))
     return index
 
 
-def max_pool_grad_with_argmax(
-    xp: Any, x: Array, dy: Array, argmax: Array, include_batch: bool
-) -> Array:
+def max_pool_grad_with_argmax(xp: Any, x: Array, dy: Array, argmax: Array, include_batch: bool) -> Array:
     """Add each output gradient to the input at its argmax."""
     index = _flat_positions(xp, argmax, x.shape, include_batch)
     dtype = compute_dtype(xp, dy.dtype)

@@ -55,8 +55,7 @@ def setting(case, groups=1, depthwise=False):
     sizes, kernel, strides, dilations, padding = case
     rng = np.random.default_rng(7)
     pads = [
-        window_pads(n, k, s, padding, d)
-        for n, k, s, d in zip(sizes, kernel, strides, dilations, strict=True)
+        window_pads(n, k, s, padding, d) for n, k, s, d in zip(sizes, kernel, strides, dilations, strict=True)
     ]
     x = rng.normal(size=(3, *sizes, 4))
     w = rng.normal(size=(*kernel, 4 // groups, 3 if depthwise else 6))

@@ -15,10 +15,7 @@ def windows(shape, ksize, strides, padding):
         starts = [p * s - before for p, s, (before, _) in zip(place, strides, pads, strict=True)]
         yield (
             place,
-            [
-                range(max(b, 0), min(b + k, n))
-                for b, k, n in zip(starts, ksize, shape, strict=True)
-            ],
+            [range(max(b, 0), min(b + k, n)) for b, k, n in zip(starts, ksize, shape, strict=True)],
         )
 
 
@@ -65,9 +62,7 @@ def test_max_pool_its_argmax_and_gradients(case, ties):
         np.testing.assert_allclose(
             kernels.max_pool_grad_with_argmax(np, x, dy, found, batched), dx, atol=1e-12
         )
-        np.testing.assert_array_equal(
-            kernels.max_pool_grad_grad_with_argmax(np, x, ddx, found, batched), ddy
-        )
+        np.testing.assert_array_equal(kernels.max_pool_grad_grad_with_argmax(np, x, ddx, found, batched), ddy)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -83,9 +78,7 @@ def test_avg_pool_and_gradient(case):
         expected[place] = x[patch].mean()
         dx[patch] += dy[place] / x[patch].size
     np.testing.assert_allclose(kernels.avg_pool(np, x, ksize, strides, padding), expected, rtol=1e-12)
-    np.testing.assert_allclose(
-        kernels.avg_pool_grad(np, shape, dy, ksize, strides, padding), dx, atol=1e-12
-    )
+    np.testing.assert_allclose(kernels.avg_pool_grad(np, shape, dy, ksize, strides, padding), dx, atol=1e-12)
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int32, np.float16, np.float64])
