@@ -15,12 +15,12 @@ from scopert.graph.operation import Operation
 from scopert.graph.scopes import name_scope
 from scopert.graph.shape_rules import same_as_all, same_as_first
 from scopert.graph.tensor import Tensor
-from scopert.ops.array_constants import zeros, zeros_like
-from scopert.ops.array_join import concat
+from scopert.ops.array_concat import concat
+from scopert.ops.array_fill import zeros, zeros_like
 from scopert.ops.array_shape import shape as shape_of
+from scopert.ops.array_where import where
 from scopert.ops.math_cast import cast
-from scopert.ops.math_unary import exp, neg, sigmoid
-from scopert.ops.select import where
+from scopert.ops.math_unary import exp, negative, sigmoid
 from scopert.public import public
 
 Array = Any
@@ -192,7 +192,7 @@ def _softplus_grad_rule(op: Operation, grad: Tensor) -> Any:
     # y = dy / (1 + exp(-x)), so its slope in x is dy / (exp(-x) + 2 + exp(x)).
     dy, x = op.inputs
     with op.graph.control_dependencies([grad]):
-        slope = grad * dy / (exp(neg(x)) + 2.0 + exp(x))
+        slope = grad * dy / (exp(negative(x)) + 2.0 + exp(x))
         return apply(SOFTPLUS_GRAD, grad, x), slope
 
 

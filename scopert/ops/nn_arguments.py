@@ -40,10 +40,12 @@ def padding_attrs(padding: Any) -> dict[str, Any]:
     """
     if isinstance(padding, (list, tuple)):
         for k, pair in enumerate(padding):
-            if not isinstance(pair, (list, tuple)):
-                raise ValueError(f"When padding is a list, each element of padding must be a list/tuple of size 2. Element with index {k} of padding is not a list/tuple")
-            if len(pair) != 2:
-                raise ValueError(f"When padding is a list, each element of padding must be a list/tuple of size 2. Element with index {k} of padding has size {len(pair)}")
+            size = len(pair) if isinstance(pair, (list, tuple)) else None
+            if size != 2:
+                raise ValueError(
+                    "When padding is a list, each element of padding must be a list/tuple of size 2. Element with "
+                    f"index {k} of padding {'is not a list/tuple' if size is None else f'has size {size}'}"
+                )
         if len(padding) != 4:
             raise ValueError(f"When padding is a list, it must be of size 4. Got padding of size: {len(padding)}")
         return {"padding": "EXPLICIT", "explicit_paddings": [int(n) for pair in padding for n in pair]}

@@ -12,13 +12,14 @@ from scopert.graph.scopes import name_scope
 from scopert.graph.shape import merge
 from scopert.graph.shape_rules import at_least_rank, with_rank
 from scopert.graph.tensor import Shape, Tensor
-from scopert.ops.array_constants import ones_like
-from scopert.ops.array_join import concat
-from scopert.ops.array_reshape import reshape, tile
-from scopert.ops.array_shape import rank, shape as shape_of
+from scopert.ops.array_concat import concat
+from scopert.ops.array_fill import ones_like
+from scopert.ops.array_range import range as range_of
+from scopert.ops.array_shape import rank, reshape
+from scopert.ops.array_shape import shape as shape_of
+from scopert.ops.array_tile import tile
 from scopert.ops.math_matmul import matmul
-from scopert.ops.math_range import range as range_of
-from scopert.ops.math_reduce import reduce_sum
+from scopert.ops.math_reduction import reduce_sum
 from scopert.ops.nn_activation import relu
 from scopert.public import public
 

@@ -234,9 +234,7 @@ def _conv2d_filter(
     return backward_filter(xp, x, sizes, dy, geometry)
 
 
-def _conv3d(
-    xp: Any, x: Array, w: Array, *, strides: Any, padding: str, data_format: str, dilations: Any
-) -> Array:
+def _conv3d(xp: Any, x: Array, w: Array, *, strides: Any, padding: str, data_format: str, dilations: Any) -> Array:
     return forward(xp, x, w, Geometry(strides, padding, data_format, dilations))
 
 
@@ -252,9 +250,7 @@ def _conv3d_filter(
     return backward_filter(xp, x, sizes, dy, Geometry(strides, padding, data_format, dilations))
 
 
-CONV_2D = define_op(
-    "Conv2D", "input: T, filter: T", "output: T", CONV2D, shape=conv_shape, kernel=_conv2d
-)
+CONV_2D = define_op("Conv2D", "input: T, filter: T", "output: T", CONV2D, shape=conv_shape, kernel=_conv2d)
 CONV_2D_INPUT = define_op(
     "Conv2DBackpropInput", "input_sizes: int32, filter: T, out_backprop: T", "output: T", CONV2D,
     shape=grad_input_shape, kernel=_conv2d_input,
@@ -263,9 +259,7 @@ CONV_2D_FILTER = define_op(
     "Conv2DBackpropFilter", "input: T, filter_sizes: int32, out_backprop: T", "output: T", CONV2D,
     shape=grad_filter_shape, kernel=_conv2d_filter,
 )  # fmt: skip
-CONV_3D = define_op(
-    "Conv3D", "input: T, filter: T", "output: T", CONV3D, shape=conv_shape, kernel=_conv3d
-)
+CONV_3D = define_op("Conv3D", "input: T, filter: T", "output: T", CONV3D, shape=conv_shape, kernel=_conv3d)
 CONV_3D_INPUT = define_op(
     "Conv3DBackpropInputV2", "input_sizes: Tshape, filter: T, out_backprop: T", "output: T",
     CONV3D + "; Tshape: {int32, int64} = int32", shape=grad_input_shape, kernel=_conv3d_input,

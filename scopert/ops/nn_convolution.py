@@ -12,7 +12,7 @@ from scopert.graph.convert import convert_to_tensor
 from scopert.graph.scopes import name_scope
 from scopert.graph.shape_rules import with_rank
 from scopert.graph.tensor import Shape, Tensor
-from scopert.ops.array_reshape import expand_dims, squeeze
+from scopert.ops.array_shape import expand_dims, squeeze
 from scopert.ops.nn_arguments import one_of, padding_attrs, spatial_sequence, strides_and_rates
 from scopert.ops.nn_conv import CONV_2D, CONV_2D_FILTER, CONV_2D_INPUT, CONV_3D, CONV_3D_FILTER
 from scopert.ops.nn_space_to_batch import SpaceToBatch, WindowOp
@@ -278,16 +278,16 @@ class Convolution:
             raise ValueError(f"data_format must be of the form N...C or NC..., got {data_format!r}")
         channels = x[-1 if last else 1]
         if channels is not None and w[-2] is not None and channels != w[-2]:
-            raise ValueError(f"number of input channels does not match corresponding dimension of filter, {channels} != {w[-2]}")
+            raise ValueError(
+                f"number of input channels does not match corresponding dimension of filter, {channels} != {w[-2]}"
+            )
         spatial = rank - 2
         self._strides, self._rates = strides_and_rates(spatial, strides, dilation_rate)
         self._name = name
         self._data_format = data_format
         self._spatial = spatial
         known = None if filter_shape is None or None in w else list(w)
-        self._call = SpaceToBatch(
-            x, self._rates, padding, self._build, known, data_format=data_format
-        )
+        self._call = SpaceToBatch(x, self._rates, padding, self._build, known, data_format=data_format)
 
     def _build(self, padding: str) -> WindowOp:
         strides = [int(n) for n in self._strides]
@@ -352,9 +352,7 @@ def convolution(
         w = convert_to_tensor(filter, name="filter")
         if rates is None or all(rate == 1 for rate in rates):
             return _undilated(x, w, padding, strides, data_format, scope)
-        prepared = Convolution(
-            x._shape, w._shape, padding, strides, rates, name=scope, data_format=data_format
-        )
+        prepared = Convolution(x._shape, w._shape, padding, strides, rates, name=scope, data_format=data_format)
         return prepared(x, w)
 
 
@@ -368,7 +366,9 @@ def _undilated(
     with_rank(w._shape, rank)
     spatial = rank - 2
     if rank == 3:
-        return conv1d(x, w, stride=1 if strides is None else strides, padding=padding, data_format=data_format, name=name)
+        return conv1d(
+            x, w, stride=1 if strides is None else strides, padding=padding, data_format=data_format, name=name
+        )
     channel = 1 if data_format is not None and data_format.startswith("NC") else rank - 1
     around = spatial_sequence(strides, spatial, channel, "strides")
     made: Tensor = apply(

@@ -9,18 +9,36 @@ import numpy as np
 
 from scopert.errors import InvalidArgumentError
 from scopert.graph.build import apply
+from scopert.graph.constant import constant
 from scopert.graph.constant_value import constant_value
 from scopert.graph.convert import convert_to_tensor
+from scopert.graph.dtypes import bfloat16, float16, float32
 from scopert.graph.opdef import define_op, gradient
 from scopert.graph.operation import Operation
-from scopert.graph.scopes import name_scope
+from scopert.graph.scopes import control_dependencies, name_scope
 from scopert.graph.shape import broadcast, merge
-from scopert.graph.shape_rules import with_rank
+from scopert.graph.shape_rules import scalar, with_rank
 from scopert.graph.tensor import Shape, Tensor
-from scopert.ops.array_reshape import expand_dims, squeeze
+from scopert.ops.array_concat import concat
+from scopert.ops.array_fill import ones_like, zeros_like
+from scopert.ops.array_identity import prevent_gradient, stop_gradient
+from scopert.ops.array_range import range as range_of
+from scopert.ops.array_shape import expand_dims, rank, reshape, squeeze
+from scopert.ops.array_shape import shape as shape_of
+from scopert.ops.array_slice import slice as slice_
+from scopert.ops.array_transpose import transpose
+from scopert.ops.array_where import where
+from scopert.ops.check_assert import assert_equal
+from scopert.ops.math_binary import add, subtract
+from scopert.ops.math_cast import cast
+from scopert.ops.math_comparison import logical_and
 from scopert.ops.math_matmul import matmul
+from scopert.ops.math_unary import abs_, exp, log, log1p
+from scopert.ops.nn_activation import relu
+from scopert.ops.nn_arguments import one_of
 from scopert.ops.nn_softmax import log_softmax, softmax
 from scopert.ops.softmax_kernels import softmax_cross_entropy, sparse_softmax_cross_entropy
+from scopert.public import public
 
 Array = Any
 
@@ -67,6 +85,11 @@ SPARSE_SOFTMAX_CROSS_ENTROPY = define_op(
     FLOATING + "; Tlabels: {int32, int64} = int64", shape=_sparse_shape, kernel=_sparse_kernel,
 )  # fmt: skip
 
+L2_LOSS = define_op(
+    "L2Loss", "t: T", "output: T", FLOATING, shape=scalar,
+    kernel=lambda xp, t: xp.asarray((t * t).sum() * t.dtype.type(0.5), dtype=t.dtype),
+)  # fmt: skip
+
 
 def scale_rows(vector: Tensor, matrix: Tensor) -> Tensor:
     """Each row of a matrix times its element of a vector."""
@@ -92,6 +115,11 @@ def _softmax_rule(op: Operation, grad_loss: Tensor, grad_backprop: Tensor) -> An
         along = squeeze(matmul(expand_dims(grad_backprop, 1), expand_dims(p, 2)), axis=1)
         grad = grad + (grad_backprop - along) * p
     return grad, scale_rows(grad_loss, -log_softmax(logits))
+
+
+@gradient("L2Loss")
+def _l2_rule(op: Operation, grad: Tensor) -> Any:
+    return op.inputs[0] * grad
 
 
 @gradient("SparseSoftmaxCrossEntropyWithLogits")
@@ -305,15 +333,13 @@ def weighted_cross_entropy_with_logits(
         weight = 1 + (pos_weight - 1) * z
         return add(
             (1 - z) * x,
-            weight * (log1p(exp(-absolute(x))) + relu(-x)),
+            weight * (log1p(exp(-abs_(x))) + relu(-x)),
             name=scope,
         )
 
 
 @public("nn.log_poisson_loss")
-def log_poisson_loss(
-    targets: Any, log_input: Any, compute_full_loss: bool = False, name: str | None = None
-) -> Tensor:
+def log_poisson_loss(targets: Any, log_input: Any, compute_full_loss: bool = False, name: str | None = None) -> Tensor:
     """``exp(log_input) - log_input * targets``, the negative log likelihood of counts under Poisson rates.
 
     With `compute_full_loss` Stirling's approximation of ``log(targets!)`` is added where targets exceed 1.

@@ -50,9 +50,7 @@ def _input_shape(op: Operation) -> list[Shape]:
     return [with_rank(known_shape(op.inputs[0]), 4)]
 
 
-def _forward(
-    xp: Any, x: Array, w: Array, *, strides: Any, padding: str, data_format: str, dilations: Any
-) -> Array:
+def _forward(xp: Any, x: Array, w: Array, *, strides: Any, padding: str, data_format: str, dilations: Any) -> Array:
     geometry = Geometry(strides, padding, data_format, dilations)
     x = geometry.last(xp, x)
     y = kernels.depthwise(xp, x, w, *geometry.arguments(x.shape[1:-1], w.shape[:-2]))
@@ -77,9 +75,7 @@ def _backward_filter(
     return kernels.depthwise_grad_filter(xp, x, shape, geometry.last(xp, dy), *arguments)
 
 
-DEPTHWISE = define_op(
-    "DepthwiseConv2dNative", "input: T, filter: T", "output: T", ATTRS, shape=_shape, kernel=_forward
-)
+DEPTHWISE = define_op("DepthwiseConv2dNative", "input: T, filter: T", "output: T", ATTRS, shape=_shape, kernel=_forward)
 DEPTHWISE_INPUT = define_op(
     "DepthwiseConv2dNativeBackpropInput", "input_sizes: int32, filter: T, out_backprop: T", "output: T", ATTRS,
     shape=_input_shape, kernel=_backward_input,

@@ -46,13 +46,10 @@ def _shape(op: Operation) -> list[Shape]:
 class _Windows:
     """The padded image and, for each tap of the filter, the part of the image that it meets."""
 
-    def __init__(
-        self, xp: Any, x: Array, w: Array, strides: Sequence[int], rates: Sequence[int], padding: str
-    ) -> None:
+    def __init__(self, xp: Any, x: Array, w: Array, strides: Sequence[int], rates: Sequence[int], padding: str) -> None:
         steps, gaps = strides[1:3], rates[1:3]
         self.pads = [
-            window_pads(n, k, s, padding, d)
-            for n, k, s, d in zip(x.shape[1:3], w.shape[:2], steps, gaps, strict=True)
+            window_pads(n, k, s, padding, d) for n, k, s, d in zip(x.shape[1:3], w.shape[:2], steps, gaps, strict=True)
         ]
         self.out = count_windows(x.shape[1:3], w.shape[:2], steps, gaps, self.pads)
         self.padded = pad_axes(xp, x, self.pads, fill=lowest(xp, x.dtype))

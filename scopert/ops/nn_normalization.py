@@ -81,9 +81,7 @@ def local_response_normalization(
 
 
 @public("nn.l2_normalize", "math.l2_normalize", "linalg.l2_normalize")
-def l2_normalize(
-    x: Any, axis: Any = None, epsilon: float = 1e-12, name: str | None = None, dim: Any = None
-) -> Tensor:
+def l2_normalize(x: Any, axis: Any = None, epsilon: float = 1e-12, name: str | None = None, dim: Any = None) -> Tensor:
     """``x / sqrt(max(sum(x ** 2), epsilon))`` with the sum over `axis` (all axes for None)."""
     axis = one_of("axis", axis, "dim", dim)
     with name_scope(name, "l2_normalize", [x]) as scope:

@@ -12,7 +12,7 @@ from scopert.graph.operation import Operation
 from scopert.graph.shape_rules import same_as_first, with_rank
 from scopert.graph.tensor import Shape, Tensor
 from scopert.ops import pooling_kernels as kernels
-from scopert.ops.array_constants import zeros
+from scopert.ops.array_fill import zeros
 from scopert.ops.array_identity import stop_gradient
 from scopert.ops.array_shape import shape as shape_of
 from scopert.ops.window import output_size
@@ -41,7 +41,9 @@ def _check(op: Operation, ksize: Sequence[int], strides: Sequence[int], rank: in
         )
     for what, values in (("ksize", ksize), ("strides", strides)):
         if len(values) != rank:
-            raise ValueError(f"{op.type} requires the {what} attribute to contain {rank} values, but got: {len(values)}")
+            raise ValueError(
+                f"{op.type} requires the {what} attribute to contain {rank} values, but got: {len(values)}"
+            )
         if min(values) < 1:
             raise ValueError(f"{op.type} needs positive {what}, got {list(values)}")
 
@@ -90,9 +92,7 @@ def _max_pool_grad(xp: Any, x: Array, y: Array, dy: Array, *, ksize: Any, stride
     return kernels.max_pool_grad(xp, x, dy, ksize, strides, padding)
 
 
-def _max_pool_grad_grad(
-    xp: Any, x: Array, y: Array, ddx: Array, *, ksize: Any, strides: Any, padding: str
-) -> Array:
+def _max_pool_grad_grad(xp: Any, x: Array, y: Array, ddx: Array, *, ksize: Any, strides: Any, padding: str) -> Array:
     return kernels.max_pool_grad_grad(xp, x, ddx, ksize, strides, padding)
 
 
@@ -104,9 +104,7 @@ def _max_pool_v2(xp: Any, x: Array, ksize: Array, strides: Array, *, padding: st
     return kernels.max_pool(xp, x, _numbers(ksize), _numbers(strides), padding)
 
 
-def _max_pool_grad_v2(
-    xp: Any, x: Array, y: Array, dy: Array, ksize: Array, strides: Array, *, padding: str
-) -> Array:
+def _max_pool_grad_v2(xp: Any, x: Array, y: Array, dy: Array, ksize: Array, strides: Array, *, padding: str) -> Array:
     return kernels.max_pool_grad(xp, x, dy, _numbers(ksize), _numbers(strides), padding)
 
 
@@ -122,15 +120,11 @@ def _with_argmax(
     return kernels.max_pool_with_argmax(xp, x, ksize, strides, padding, include_batch_in_index, Targmax.np)
 
 
-def _grad_with_argmax(
-    xp: Any, x: Array, dy: Array, argmax: Array, *, include_batch_in_index: bool
-) -> Array:
+def _grad_with_argmax(xp: Any, x: Array, dy: Array, argmax: Array, *, include_batch_in_index: bool) -> Array:
     return kernels.max_pool_grad_with_argmax(xp, x, dy, argmax, include_batch_in_index)
 
 
-def _grad_grad_with_argmax(
-    xp: Any, x: Array, ddx: Array, argmax: Array, *, include_batch_in_index: bool
-) -> Array:
+def _grad_grad_with_argmax(xp: Any, x: Array, ddx: Array, argmax: Array, *, include_batch_in_index: bool) -> Array:
     return kernels.max_pool_grad_grad_with_argmax(xp, x, ddx, argmax, include_batch_in_index)
 
 
@@ -189,9 +183,7 @@ MAX_POOL_3D_GRAD_GRAD = define_op(
     "MaxPool3DGradGrad", "orig_input: T, orig_output: T, grad: T", "output: T", WINDOW_3D + REAL,
     shape=_pool_shape, kernel=_max_pool_grad_grad,
 )  # fmt: skip
-AVG_POOL_3D = define_op(
-    "AvgPool3D", "input: T", "output: T", WINDOW_3D + FLOATING, shape=_pool_shape, kernel=_avg_pool
-)
+AVG_POOL_3D = define_op("AvgPool3D", "input: T", "output: T", WINDOW_3D + FLOATING, shape=_pool_shape, kernel=_avg_pool)
 AVG_POOL_3D_GRAD = define_op(
     "AvgPool3DGrad", "orig_input_shape: int32, grad: T", "output: T", WINDOW_3D + FLOATING,
     shape=_held_shape, kernel=_avg_pool_grad,
@@ -274,6 +266,6 @@ def _with_argmax_rule(op: Operation, grad: Tensor, _: Any) -> Any:
 
 @gradient("MaxPoolGradWithArgmax")
 def _grad_with_argmax_rule(op: Operation, grad: Tensor) -> Any:
-    x, dy, argmax = op.inputs
+    x, _, argmax = op.inputs
     second = apply(MAX_POOL_GRAD_GRAD_WITH_ARGMAX, x, grad, argmax, **_argmax_attrs(op))
     return _no_slope(x), second, None

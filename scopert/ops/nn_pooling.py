@@ -13,7 +13,7 @@ from scopert.graph.opdef import OpDef
 from scopert.graph.scopes import name_scope
 from scopert.graph.shape_rules import with_rank
 from scopert.graph.tensor import Tensor
-from scopert.ops.array_reshape import expand_dims, squeeze
+from scopert.ops.array_shape import expand_dims, squeeze
 from scopert.ops.nn_arguments import one_of, spatial_sequence, strides_and_rates
 from scopert.ops.nn_pool import AVG_POOL, AVG_POOL_3D, MAX_POOL, MAX_POOL_3D, MAX_POOL_WITH_ARGMAX
 from scopert.ops.nn_space_to_batch import with_space_to_batch
@@ -268,7 +268,9 @@ def pool(
         if padding == "SAME" and (rate > 1).any():
             raise ValueError("pooling with SAME padding is not implemented for dilation_rate > 1")
         if (steps > np.asarray(window_shape)).any():
-            raise ValueError("strides > window_shape not supported due to inconsistency between CPU and GPU implementations")
+            raise ValueError(
+                "strides > window_shape not supported due to inconsistency between CPU and GPU implementations"
+            )
         ops = {("MAX", 2): MAX_POOL, ("MAX", 3): MAX_POOL_3D, ("AVG", 2): AVG_POOL, ("AVG", 3): AVG_POOL_3D}
         opdef = ops.get((pooling_type, max(spatial, 2)))
         if opdef is None:

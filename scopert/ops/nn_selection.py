@@ -14,16 +14,16 @@ from scopert.graph.shape import merge
 from scopert.graph.shape_rules import at_least_rank, with_rank
 from scopert.graph.tensor import Shape, Tensor
 from scopert.ops import selection_kernels as kernels
-from scopert.ops.array_constants import zeros
-from scopert.ops.array_gather import gather, scatter_nd
-from scopert.ops.array_reshape import expand_dims, reshape
+from scopert.ops.array_fill import zeros
+from scopert.ops.array_gather import gather
+from scopert.ops.array_range import range as range_of
+from scopert.ops.array_scatter import scatter_nd
+from scopert.ops.array_shape import expand_dims, reshape, size
 from scopert.ops.array_shape import shape as shape_of
-from scopert.ops.array_shape import size
 from scopert.ops.array_stack import stack
 from scopert.ops.math_binary import div
 from scopert.ops.math_cast import cast
 from scopert.ops.math_comparison import equal
-from scopert.ops.math_range import range as range_of
 from scopert.ops.math_reduction import reduce_prod, reduce_sum
 from scopert.public import public
 
@@ -87,7 +87,9 @@ def _nth_shape(op: Operation) -> list[Shape]:
 def _nth(xp: Any, x: Array, n: Array, *, reverse: bool) -> Array:
     place = int(n)
     if not 0 <= place < x.shape[-1]:
-        raise InvalidArgumentError(None, None, f"Input must have at least n+1 columns: n = {place}, {x.shape[-1]} columns")
+        raise InvalidArgumentError(
+            None, None, f"Input must have at least n+1 columns: n = {place}, {x.shape[-1]} columns"
+        )
     return kernels.nth_element(xp, x, place, reverse)
 
 
@@ -186,6 +188,3 @@ def in_top_k(predictions: Any, targets: Any, k: Any, name: str | None = None) ->
 def nth_element(input: Any, n: Any, reverse: bool = False, name: str | None = None) -> Tensor:
     """The element that would stand at place `n` along the last axis if it were sorted (`reverse`: falling)."""
     return apply(NTH_ELEMENT, input, n, reverse=reverse, name=name)  # type: ignore[no-any-return]
-
-
-

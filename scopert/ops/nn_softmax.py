@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from scopert.errors import InvalidArgumentError
@@ -13,14 +12,15 @@ from scopert.graph.opdef import OpDef, define_op, gradient
 from scopert.graph.operation import Operation
 from scopert.graph.shape_rules import at_least_rank
 from scopert.graph.tensor import Shape, Tensor
-from scopert.ops.array_join import concat
+from scopert.ops.array_concat import concat
+from scopert.ops.array_range import range as range_of
 from scopert.ops.array_shape import rank
 from scopert.ops.array_transpose import transpose
-from scopert.ops.math_binary import less, subtract
-from scopert.ops.math_range import range as range_of
-from scopert.ops.math_reduce import reduce_sum
+from scopert.ops.array_where import where
+from scopert.ops.math_binary import subtract
+from scopert.ops.math_comparison import less
+from scopert.ops.math_reduction import reduce_sum
 from scopert.ops.math_unary import exp
-from scopert.ops.select import where
 from scopert.ops.softmax_kernels import log_softmax as log_softmax_kernel
 from scopert.ops.softmax_kernels import softmax as softmax_kernel
 from scopert.public import public
@@ -33,9 +33,7 @@ def _rows(op: Operation) -> list[Shape]:
 
 
 SOFTMAX = define_op("Softmax", "logits: T", "softmax: T", FLOATING, shape=_rows, kernel=softmax_kernel)
-LOG_SOFTMAX = define_op(
-    "LogSoftmax", "logits: T", "logsoftmax: T", FLOATING, shape=_rows, kernel=log_softmax_kernel
-)
+LOG_SOFTMAX = define_op("LogSoftmax", "logits: T", "logsoftmax: T", FLOATING, shape=_rows, kernel=log_softmax_kernel)
 
 
 @gradient("Softmax")

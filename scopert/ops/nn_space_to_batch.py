@@ -16,8 +16,9 @@ from scopert.graph.convert import convert_to_tensor
 from scopert.graph.shape_rules import at_least_rank
 from scopert.graph.tensor import Shape, Tensor
 from scopert.ops.array_batch_space import batch_to_space_nd, required_space_to_batch_paddings, space_to_batch_nd
-from scopert.ops.array_join import concat, stack
+from scopert.ops.array_concat import concat
 from scopert.ops.array_shape import shape as shape_of
+from scopert.ops.array_stack import stack
 from scopert.public import public
 
 WindowOp = Callable[[Tensor, Any], Tensor]
@@ -187,7 +188,5 @@ def with_space_to_batch(
 
         return call
 
-    prepared = SpaceToBatch(
-        tensor._shape, dilation_rate, padding, build, filter_shape, spatial_dims, data_format
-    )
+    prepared = SpaceToBatch(tensor._shape, dilation_rate, padding, build, filter_shape, spatial_dims, data_format)
     return prepared(tensor)

@@ -11,7 +11,7 @@ from scopert.graph.scopes import name_scope
 from scopert.graph.tensor import Tensor
 from scopert.ops.array_batch_space import batch_to_space_nd, space_to_batch_nd
 from scopert.ops.array_concat import concat
-from scopert.ops.array_reshape import expand_dims, squeeze
+from scopert.ops.array_shape import expand_dims, squeeze
 from scopert.ops.nn_arguments import one_of, spatial_sequence
 from scopert.ops.nn_conv import CONV_2D_INPUT, CONV_3D_INPUT
 from scopert.public import public
@@ -164,9 +164,7 @@ def conv_transpose(
         if spatial not in (2, 3):
             raise ValueError(f"output_shape must be of length 3, 4 or 5 but was {shape[0]}.")
         call = conv2d_transpose if spatial == 2 else conv3d_transpose
-        return call(
-            input, filters, output_shape, strides, padding, data_format, scope, dilations=dilations
-        )
+        return call(input, filters, output_shape, strides, padding, data_format, scope, dilations=dilations)
 
 
 @public("nn.atrous_conv2d_transpose")
@@ -190,7 +188,7 @@ def atrous_conv2d_transpose(
     ValueError
         If channels, `rate`, `padding` or `output_shape` are not valid.
     """
-    with name_scope(name, "atrous_conv2d_transpose", [value, filters, output_shape]) as scope:
+    with name_scope(name, "atrous_conv2d_transpose", [value, filters, output_shape]):
         x = convert_to_tensor(value, name="value")
         w = convert_to_tensor(filters, name="filters")
         assert x._shape is not None and w._shape is not None
@@ -217,7 +215,7 @@ def atrous_conv2d_transpose(
         elif padding == "VALID":
             top = bottom = left = right = 0
         else:
-            raise ValueError("padding must be either VALID or SAME: {}".format(padding))
+            raise ValueError(f"padding must be either VALID or SAME: {padding}")
         in_height = known[1] + top + bottom
         in_width = known[2] + left + right
         more_bottom = (rate - in_height % rate) % rate
