@@ -589,6 +589,9 @@ from scopert.ops import math_operators as _math_operators
 from scopert.ops import math_sum_grad as _math_sum_grad
 from scopert.ops import math_types as _math_types
 from scopert.ops import math_unary_grad as _math_unary_grad
+from scopert.ops import nn_arguments as _nn_arguments
+from scopert.ops import nn_conv as _nn_conv
+from scopert.ops import nn_pool as _nn_pool
 from scopert.ops import normalization_kernels as _normalization_kernels
 from scopert.ops import philox as _philox
 from scopert.ops import pooling_kernels as _pooling_kernels

@@ -64,6 +64,13 @@ from scopert.ops.math_unary import sign as sign
 from scopert.ops.math_unary import sqrt as sqrt
 from scopert.ops.math_unary import square as square
 from scopert.ops.math_unary import tanh as tanh
+from scopert.ops.nn_activation import softplus as softplus
+from scopert.ops.nn_activation import softsign as softsign
+from scopert.ops.nn_normalization import l2_normalize as l2_normalize
+from scopert.ops.nn_selection import in_top_k as in_top_k
+from scopert.ops.nn_selection import top_k as top_k
+from scopert.ops.nn_softmax import log_softmax as log_softmax
+from scopert.ops.nn_softmax import softmax as softmax
 
 __all__ = [
     "abs",
@@ -84,14 +91,17 @@ __all__ = [
     "greater",
     "greater_equal",
     "imag",
+    "in_top_k",
     "invert_permutation",
     "is_finite",
     "is_inf",
     "is_nan",
+    "l2_normalize",
     "less",
     "less_equal",
     "log",
     "log1p",
+    "log_softmax",
     "logical_and",
     "logical_not",
     "logical_or",
@@ -121,11 +131,15 @@ __all__ = [
     "scalar_mul",
     "sigmoid",
     "sign",
+    "softmax",
+    "softplus",
+    "softsign",
     "sqrt",
     "square",
     "squared_difference",
     "subtract",
     "tanh",
+    "top_k",
     "truediv",
     "xdivy",
     "xlogy",

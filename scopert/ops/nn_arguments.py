@@ -20,7 +20,7 @@ def spatial_sequence(value: Any, n: int, channel_axis: int, name: str) -> list[i
         value = [1]
     elif not isinstance(value, Sized):
         value = [value]
-    values = list(value)  # type: ignore[call-overload]
+    values = list(value)
     if len(values) == n + 2:
         return values
     if len(values) == 1:

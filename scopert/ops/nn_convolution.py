@@ -65,7 +65,7 @@ def conv2d(
     filter = one_of("filters", filters, "filter", filter)
     data_format = data_format or "NHWC"
     channel = _channel(data_format, 4)
-    return apply(  # type: ignore[no-any-return]
+    return apply(
         CONV_2D,
         input,
         filter,
@@ -93,7 +93,7 @@ def conv2d_backprop_input(
 ) -> Tensor:
     """Gradient of `conv2d` to its input of shape `input_sizes`."""
     filter = one_of("filters", filters, "filter", filter)
-    return apply(  # type: ignore[no-any-return]
+    return apply(
         CONV_2D_INPUT,
         input_sizes,
         filter,
@@ -120,7 +120,7 @@ def conv2d_backprop_filter(
     name: str | None = None,
 ) -> Tensor:
     """Gradient of `conv2d` to its filter of shape `filter_sizes`."""
-    return apply(  # type: ignore[no-any-return]
+    return apply(
         CONV_2D_FILTER,
         input,
         filter_sizes,
@@ -196,7 +196,7 @@ def conv3d(
 ) -> Tensor:
     """`conv2d` in three dimensions: ``(batch, depth, height, width, channels)`` or ``NCDHW``."""
     filter = one_of("filters", filters, "filter", filter)
-    return apply(  # type: ignore[no-any-return]
+    return apply(
         CONV_3D,
         input,
         filter,
@@ -220,7 +220,7 @@ def conv3d_backprop_filter(
     name: str | None = None,
 ) -> Tensor:
     """Gradient of `conv3d` to its filter of shape `filter_sizes`."""
-    return apply(  # type: ignore[no-any-return]
+    return apply(
         CONV_3D_FILTER,
         input,
         filter_sizes,

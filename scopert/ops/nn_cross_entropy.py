@@ -16,7 +16,7 @@ from scopert.graph.dtypes import bfloat16, float16, float32
 from scopert.graph.opdef import define_op, gradient
 from scopert.graph.operation import Operation
 from scopert.graph.scopes import control_dependencies, name_scope
-from scopert.graph.shape import broadcast, merge
+from scopert.graph.shape import broadcast, merge, num_elements
 from scopert.graph.shape_rules import scalar, with_rank
 from scopert.graph.tensor import Shape, Tensor
 from scopert.ops.array_concat import concat
@@ -28,7 +28,6 @@ from scopert.ops.array_shape import shape as shape_of
 from scopert.ops.array_slice import slice as slice_
 from scopert.ops.array_transpose import transpose
 from scopert.ops.array_where import where
-from scopert.ops.check_assert import assert_equal
 from scopert.ops.math_binary import add, subtract
 from scopert.ops.math_cast import cast
 from scopert.ops.math_comparison import logical_and
@@ -149,10 +148,12 @@ def _check_same_shape(a: Tensor, b: Tensor, names: str) -> None:
 
 def _as_matrix(x: Tensor) -> Tensor:
     """All axes but the last as one."""
-    last = slice_(shape_of(x), [subtract(rank(x), 1)], [1])
+    dimensions = rank(x)
+    last = slice_(shape_of(x), [subtract(dimensions, 1)], [1])
     matrix = reshape(x, concat([[-1], last], 0))
-    if x._shape is not None and None not in x._shape[:-1]:
-        matrix.set_shape((math.prod(x._shape[:-1]), x._shape[-1]))  # type: ignore[type-var]
+    rows = None if x._shape is None else num_elements(x._shape[:-1])
+    if rows is not None and x._shape is not None:
+        matrix.set_shape((rows, x._shape[-1]))
     return matrix
 
 
@@ -231,6 +232,12 @@ def softmax_cross_entropy_with_logits(
         return softmax_cross_entropy_with_logits_v2(labels=labels, logits=logits, axis=dim, name=scope)
 
 
+def _same_rows(labels: Tensor, logits: Tensor) -> Any:
+    from scopert.ops.check_assert import assert_equal
+
+    return assert_equal(shape_of(labels), shape_of(logits)[:-1])
+
+
 @public("nn.sparse_softmax_cross_entropy_with_logits")
 def sparse_softmax_cross_entropy_with_logits(
     _sentinel: Any = None, labels: Any = None, logits: Any = None, name: str | None = None
@@ -278,7 +285,7 @@ def sparse_softmax_cross_entropy_with_logits(
         if scores is not None and len(scores) == 2:
             cost, _ = apply(SPARSE_SOFTMAX_CROSS_ENTROPY, precise, labels, name=name)
             return cast(cost, float16) if half else cost
-        checks = [] if static else [assert_equal(shape_of(labels), shape_of(logits)[:-1])]
+        checks = [] if static else [_same_rows(labels, logits)]
         with control_dependencies(checks):
             classes = shape_of(logits)[rank(logits) - 1]
             precise = reshape(precise, [-1, classes])
@@ -367,4 +374,4 @@ def log_poisson_loss(targets: Any, log_input: Any, compute_full_loss: bool = Fal
 @public("nn.l2_loss")
 def l2_loss(t: Any, name: str | None = None) -> Tensor:
     """Half the sum of squares: ``sum(t ** 2) / 2``."""
-    return apply(L2_LOSS, t, name=name)  # type: ignore[no-any-return]
+    return apply(L2_LOSS, t, name=name)

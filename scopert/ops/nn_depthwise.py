@@ -117,7 +117,7 @@ def _filter_rule(op: Operation, grad: Tensor) -> Any:
 def _depthwise(
     x: Any, w: Any, strides: Any, padding: str, data_format: str | None, dilations: Any, name: str | None
 ) -> Tensor:
-    return apply(  # type: ignore[no-any-return]
+    return apply(
         DEPTHWISE,
         x,
         w,
@@ -197,7 +197,7 @@ def depthwise_conv2d_native_backprop_input(
     name: str | None = None,
 ) -> Tensor:
     """Gradient of `depthwise_conv2d_native` to its input of shape `input_sizes`."""
-    return apply(  # type: ignore[no-any-return]
+    return apply(
         DEPTHWISE_INPUT,
         input_sizes,
         filter,
@@ -222,7 +222,7 @@ def depthwise_conv2d_native_backprop_filter(
     name: str | None = None,
 ) -> Tensor:
     """Gradient of `depthwise_conv2d_native` to its filter of shape `filter_sizes`."""
-    return apply(  # type: ignore[no-any-return]
+    return apply(
         DEPTHWISE_FILTER,
         input,
         filter_sizes,

@@ -46,7 +46,8 @@ def _grad_shapes(op: Operation) -> list[Shape]:
     for tensor in op.inputs[2:5]:
         channels = merge(channels, with_rank(tensor._shape, 1))
     assert channels is not None
-    return [(*x[:axis], *channels, *x[axis + 1 :]), channels, channels, (0,), (0,)]
+    rest = (0,) if op.attrs["is_training"] else channels
+    return [(*x[:axis], *channels, *x[axis + 1 :]), channels, channels, rest, rest]
 
 
 def _last(xp: Any, x: Array, data_format: str) -> Array:
@@ -79,7 +80,8 @@ def _backward(
 ) -> tuple[Array, ...]:  # fmt: skip
     dy, x = _last(xp, dy, data_format), _last(xp, x, data_format)
     dx, d_scale, d_offset = kernels.batch_norm_grad(xp, dy, x, scale, mean, variance, epsilon, is_training)
-    nothing = xp.zeros((0,), dtype=scale.dtype)
+    # Places for gradients to mean and variance, which are not computed.
+    nothing = xp.zeros(0 if is_training else scale.shape, dtype=scale.dtype)
     return _back(xp, dx, data_format), d_scale, d_offset, nothing, nothing.copy()
 
 

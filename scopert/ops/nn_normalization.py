@@ -75,9 +75,7 @@ def local_response_normalization(
     input : tensor-like of float16 or float32
         ``(batch, height, width, channels)``.
     """
-    return apply(  # type: ignore[no-any-return]
-        LRN, input, depth_radius=depth_radius, bias=bias, alpha=alpha, beta=beta, name=name
-    )
+    return apply(LRN, input, depth_radius=depth_radius, bias=bias, alpha=alpha, beta=beta, name=name)
 
 
 @public("nn.l2_normalize", "math.l2_normalize", "linalg.l2_normalize")

@@ -29,7 +29,7 @@ def _pool(
     sizes = spatial_sequence(ksize, spatial, channel, "ksize")
     if any(isinstance(n, int) and n == 0 for n in sizes):
         raise ValueError("ksize cannot be zero.")
-    return apply(  # type: ignore[no-any-return]
+    return apply(
         opdef,
         value,
         ksize=sizes,

@@ -181,10 +181,10 @@ def in_top_k(predictions: Any, targets: Any, k: Any, name: str | None = None) ->
         ``(batch,)``. A class that does not exist gives False.
     """
     with name_scope(name, "in_top_k"):
-        return apply(IN_TOP_K_V2, predictions, targets, k)  # type: ignore[no-any-return]
+        return apply(IN_TOP_K_V2, predictions, targets, k)
 
 
 @public("contrib.nn.nth_element")
 def nth_element(input: Any, n: Any, reverse: bool = False, name: str | None = None) -> Tensor:
     """The element that would stand at place `n` along the last axis if it were sorted (`reverse`: falling)."""
-    return apply(NTH_ELEMENT, input, n, reverse=reverse, name=name)  # type: ignore[no-any-return]
+    return apply(NTH_ELEMENT, input, n, reverse=reverse, name=name)

@@ -60,7 +60,7 @@ def _over_axis(opdef: OpDef, logits: Any, axis: Any, name: str | None) -> Tensor
     logits = convert_to_tensor(logits)
     shape = logits._shape
     if not isinstance(axis, Tensor) and (axis == -1 or (shape is not None and axis == len(shape) - 1)):
-        return apply(opdef, logits, name=name)  # type: ignore[no-any-return]
+        return apply(opdef, logits, name=name)
     if shape is None:
         raise ValueError(f"{opdef.name} along axis {axis} needs logits of known rank: {logits!r}")
     value = constant_value(axis) if isinstance(axis, Tensor) else axis

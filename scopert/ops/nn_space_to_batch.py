@@ -15,7 +15,6 @@ from scopert.graph.constant_value import constant_value
 from scopert.graph.convert import convert_to_tensor
 from scopert.graph.shape_rules import at_least_rank
 from scopert.graph.tensor import Shape, Tensor
-from scopert.ops.array_batch_space import batch_to_space_nd, required_space_to_batch_paddings, space_to_batch_nd
 from scopert.ops.array_concat import concat
 from scopert.ops.array_shape import shape as shape_of
 from scopert.ops.array_stack import stack
@@ -100,6 +99,8 @@ class SpaceToBatch:
         """The op applied with the dilation."""
         if self._plain:
             return self._op(inputs, filters)
+        from scopert.ops.array_batch_space import batch_to_space_nd, required_space_to_batch_paddings, space_to_batch_nd
+
         sizes: Any = None
         if self._input_shape is not None:
             sizes = [self._input_shape[axis] for axis in self._axes]
@@ -142,7 +143,7 @@ def _fill_gaps(original: Tensor, fill: int, axes: Sequence[int]) -> Any:
             end += 1
         if axes[start] > 1:
             rows = [axes[start] - 1 - previous, *original._shape[1:]]
-            parts.append(np.full(rows, fill, original.dtype.np))  # type: ignore[arg-type]
+            parts.append(np.full(rows, fill, original.dtype.np))
         parts.append(source[start : end + 1])
         previous = axes[end]
         start = end + 1

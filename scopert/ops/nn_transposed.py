@@ -9,7 +9,6 @@ from scopert.graph.build import apply
 from scopert.graph.convert import convert_to_tensor
 from scopert.graph.scopes import name_scope
 from scopert.graph.tensor import Tensor
-from scopert.ops.array_batch_space import batch_to_space_nd, space_to_batch_nd
 from scopert.ops.array_concat import concat
 from scopert.ops.array_shape import expand_dims, squeeze
 from scopert.ops.nn_arguments import one_of, spatial_sequence
@@ -22,7 +21,7 @@ def _transposed_2d(
 ) -> Tensor:
     data_format = data_format or "NHWC"
     channel = 1 if data_format.startswith("NC") else 3
-    return apply(  # type: ignore[no-any-return]
+    return apply(
         CONV_2D_INPUT,
         output_shape,
         w,
@@ -123,7 +122,7 @@ def conv3d_transpose(
     with name_scope(name, "conv3d_transpose", [value, filter, output_shape]) as scope:
         layout = data_format or "NDHWC"
         channel = 1 if layout.startswith("NC") else 4
-        return apply(  # type: ignore[no-any-return]
+        return apply(
             CONV_3D_INPUT,
             output_shape,
             filter,
@@ -189,6 +188,8 @@ def atrous_conv2d_transpose(
         If channels, `rate`, `padding` or `output_shape` are not valid.
     """
     with name_scope(name, "atrous_conv2d_transpose", [value, filters, output_shape]):
+        from scopert.ops.array_batch_space import batch_to_space_nd, space_to_batch_nd
+
         x = convert_to_tensor(value, name="value")
         w = convert_to_tensor(filters, name="filters")
         assert x._shape is not None and w._shape is not None
