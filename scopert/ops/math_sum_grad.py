@@ -20,7 +20,7 @@ from scopert.graph.tensor import Tensor
 from scopert.ops.array_shape import reshape
 from scopert.ops.array_shape import shape as shape_of
 from scopert.ops.array_shape import size as size_of
-from scopert.ops.math_binary import floor_div, maximum, truediv
+from scopert.ops.math_binary import maximum, truediv
 from scopert.ops.math_cast import cast
 from scopert.ops.math_reduction import reduce_prod
 from scopert.ops.raw import raw
@@ -30,7 +30,8 @@ Sizes = tuple[int, ...]
 
 def safe_shape_div(x: Any, y: Any) -> Tensor:
     """``x // y`` of sizes, where a size of 0 counts as 1."""
-    return floor_div(x, maximum(y, 1))
+    result: Tensor = x // maximum(y, 1)
+    return result
 
 
 def reduced_shape(input_shape: Any, axes: Any) -> Any:
@@ -89,5 +90,6 @@ def _mean_grad(op: Operation, grad: Tensor) -> Any:
         count = int(np.prod(before)) // max(int(np.prod(after)), 1)
         factor = constant(count, of_sum.dtype)
     else:
-        factor = safe_shape_div(reduce_prod(shape_of(op.inputs[0])), reduce_prod(shape_of(op.outputs[0])))
+        sizes = shape_of(op.inputs[0]), shape_of(op.outputs[0])
+        factor = safe_shape_div(reduce_prod(sizes[0]), reduce_prod(sizes[1]))
     return truediv(of_sum, cast(factor, of_sum.dtype)), None
