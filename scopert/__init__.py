@@ -285,6 +285,7 @@ from scopert import nest as nest
 from scopert import nn as nn
 from scopert import random as random
 from scopert import summary as summary
+from scopert import train as train
 from scopert import version as version
 from scopert.compat.version import __version__ as __version__
 
@@ -547,6 +548,7 @@ __all__ = [
     "to_float",
     "to_int32",
     "to_int64",
+    "train",
     "trainable_variables",
     "transpose",
     "truediv",

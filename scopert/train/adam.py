@@ -13,7 +13,6 @@ from scopert.graph.tensor import Tensor
 from scopert.ops.math_unary import sqrt
 from scopert.ops.no_op import group
 from scopert.ops.state_assign import assign, assign_sub
-from scopert.ops.state_scatter import RESOURCE_SCATTER_ADD, scatter_add
 from scopert.public import public
 from scopert.train.hyperparameters import as_hyperparameter, like, update
 from scopert.train.optimizer import Optimizer
@@ -97,12 +96,16 @@ class AdamOptimizer(Optimizer):
         )  # fmt: skip
 
     def _apply_sparse(self, grad: IndexedSlices, var: Any) -> Any:
+        from scopert.ops.state_scatter import scatter_add
+
         def add(slot: Any, indices: Any, values: Any) -> Any:
             return scatter_add(slot, indices, values, use_locking=self._use_locking)
 
         return self._apply_sparse_shared(grad.values, var, grad.indices, add)
 
     def _resource_apply_sparse(self, grad: Tensor, handle: Any, indices: Tensor) -> Any:
+        from scopert.ops.state_scatter import RESOURCE_SCATTER_ADD
+
         def add(slot: Any, indices: Any, values: Any) -> Any:
             with control_dependencies([apply(RESOURCE_SCATTER_ADD, slot.handle, indices, values)]):
                 return slot.value()

@@ -7,6 +7,7 @@ from typing import Any
 
 from scopert import nest
 from scopert.graph import dtypes
+from scopert.graph.build import apply
 from scopert.graph.collections import GraphKeys
 from scopert.graph.convert import convert_to_tensor
 from scopert.graph.graph import Graph
@@ -25,12 +26,9 @@ from scopert.graph.stack import get_default_graph
 from scopert.graph.tensor import Tensor
 from scopert.gradients.backprop import gradients
 from scopert.ops.array_shape import shape
-from scopert.ops.array_unique import unique
-from scopert.ops.math_segment import unsorted_segment_sum
 from scopert.ops.no_op import group, tuple_
 from scopert.ops.state_assign import assign_add
 from scopert.ops.state_resource import ASSIGN_ADD_VARIABLE_OP
-from scopert.graph.build import apply
 from scopert.public import public
 from scopert.scope.variable_lists import trainable_variables
 from scopert.scope.creators import create_variable
@@ -362,6 +360,9 @@ def _advance(global_step: Any, scope: str) -> Any:
 
 def _sum_rows(values: Any, indices: Any) -> tuple[Tensor, Tensor]:
     """Each row once: its gradients summed, in the order of first occurrence."""
+    from scopert.ops.array_unique import unique
+    from scopert.ops.math_segment import unsorted_segment_sum
+
     unique_indices, positions = unique(indices)
     summed = unsorted_segment_sum(values, positions, shape(unique_indices)[0])
     return summed, unique_indices
