@@ -12,6 +12,11 @@ from contextlib import AbstractContextManager, nullcontext
 from enum import Enum
 from typing import Any
 
+from scopert.gradients.aggregate import aggregate, check_method
+from scopert.gradients.between import between_ops, is_trainable, stop_ops
+from scopert.gradients.flow_state import FlowRules, FlowState, flow_rules
+from scopert.gradients.registry import rule_of
+from scopert.gradients.seeds import as_tensors_or_slices, initial_gradients
 from scopert.graph import dtypes
 from scopert.graph.graph import Graph
 from scopert.graph.indexed_slices import IndexedSlices
@@ -19,11 +24,6 @@ from scopert.graph.operation import Operation
 from scopert.graph.scopes import name_scope
 from scopert.graph.stack import get_default_graph
 from scopert.graph.tensor import Tensor
-from scopert.gradients.aggregate import aggregate, check_method
-from scopert.gradients.between import between_ops, is_trainable, stop_ops
-from scopert.gradients.flow_state import FlowRules, FlowState, flow_rules
-from scopert.gradients.registry import rule_of
-from scopert.gradients.seeds import as_tensors_or_slices, initial_gradients
 from scopert.ops.array_fill import zeros, zeros_like
 from scopert.ops.no_op import tuple_
 from scopert.ops.state_resource import handle_of, variable_shape
@@ -195,9 +195,7 @@ class _Walk:
             try:
                 rule = rule_of(op)
             except LookupError:
-                raise LookupError(
-                    f"No gradient defined for operation '{op.name}' (op type: {op.type})"
-                ) from None
+                raise LookupError(f"No gradient defined for operation '{op.name}' (op type: {op.type})") from None
         if flow is not None:
             flow.enter_gradient(op, before=False)
         if rule is not None and connected:

@@ -58,7 +58,9 @@ def _initial_gradient(index: int, y: Any, grad_y: Any) -> Any:
         indices = identity(grad_y.indices, name=name + "_indices")
         values = identity(grad_y.values, name=name + "_values")
         dense = grad_y.dense_shape
-        return IndexedSlices(values, indices, identity(dense, name=name + "_shape") if isinstance(dense, Tensor) else dense)
+        return IndexedSlices(
+            values, indices, identity(dense, name=name + "_shape") if isinstance(dense, Tensor) else dense
+        )
     return identity(grad_y, name=name)
 
 
@@ -67,9 +69,7 @@ def _check_type(y: Any, grad_y: Any) -> None:
     start = f"Gradient type {found.name} generated for"
     if kind.is_floating or kind.is_integer:
         if not (found.is_floating or found.is_integer):
-            raise TypeError(
-                f"{start} real or integer-valued tensor {y} with type {kind.name} must be real or integer"
-            )
+            raise TypeError(f"{start} real or integer-valued tensor {y} with type {kind.name} must be real or integer")
     elif kind.is_complex:
         if not found.is_complex:
             raise TypeError(f"{start} complex-valued tensor {y} with type {kind.name} must be real")

@@ -229,9 +229,7 @@ def _define_all() -> None:
             made.append(_define(name, dense, states, rule, flags=flags, resource=resource))
             if sparse:
                 made.append(
-                    _define(
-                        name, sparse, states, sparse_rule or rule, flags=flags, resource=resource, sparse=True
-                    )
+                    _define(name, sparse, states, sparse_rule or rule, flags=flags, resource=resource, sparse=True)
                 )
     # These two exist for resource variables only.
     keras = "var accum lr grad momentum"

@@ -68,15 +68,11 @@ class AdagradOptimizer(Optimizer):
 
     def _resource_apply_dense(self, grad: Tensor, handle: Any) -> Any:
         slot, rate = self.get_slot(handle, "accumulator"), like(self._learning_rate_tensor, grad)
-        return update(
-            "ResourceApplyAdagrad", handle.handle, slot.handle, rate, grad, use_locking=self._use_locking
-        )
+        return update("ResourceApplyAdagrad", handle.handle, slot.handle, rate, grad, use_locking=self._use_locking)
 
     def _apply_sparse(self, grad: IndexedSlices, var: Any) -> Any:
         slot, rate = self.get_slot(var, "accumulator"), like(self._learning_rate_tensor, var)
-        return update(
-            "SparseApplyAdagrad", var, slot, rate, grad.values, grad.indices, use_locking=self._use_locking
-        )
+        return update("SparseApplyAdagrad", var, slot, rate, grad.values, grad.indices, use_locking=self._use_locking)
 
     def _resource_apply_sparse(self, grad: Tensor, handle: Any, indices: Tensor) -> Any:
         slot, rate = self.get_slot(handle, "accumulator"), like(self._learning_rate_tensor, grad)

@@ -18,9 +18,7 @@ def _check(
     initial_accumulator_value: float, learning_rate_power: float, l1: float, l2: float, l2_shrinkage: float
 ) -> None:
     if initial_accumulator_value < 0.0:
-        raise ValueError(
-            f"initial_accumulator_value {initial_accumulator_value} needs to be be positive or zero"
-        )
+        raise ValueError(f"initial_accumulator_value {initial_accumulator_value} needs to be be positive or zero")
     if learning_rate_power > 0.0:
         raise ValueError(f"learning_rate_power {learning_rate_power} needs to be negative or zero")
     strengths = (

@@ -56,16 +56,12 @@ class MomentumOptimizer(Optimizer):
     def _resource_apply_dense(self, grad: Tensor, handle: Any) -> Any:
         slot = self.get_slot(handle, "momentum")
         rate, momentum = like(self._learning_rate_tensor, grad), like(self._momentum_tensor, grad)
-        return update(
-            "ResourceApplyMomentum", handle.handle, slot.handle, rate, grad, momentum, **self._flags()
-        )
+        return update("ResourceApplyMomentum", handle.handle, slot.handle, rate, grad, momentum, **self._flags())
 
     def _apply_sparse(self, grad: IndexedSlices, var: Any) -> Any:
         slot = self.get_slot(var, "momentum")
         rate, momentum = like(self._learning_rate_tensor, var), like(self._momentum_tensor, var)
-        return update(
-            "SparseApplyMomentum", var, slot, rate, grad.values, grad.indices, momentum, **self._flags()
-        )
+        return update("SparseApplyMomentum", var, slot, rate, grad.values, grad.indices, momentum, **self._flags())
 
     def _resource_apply_sparse(self, grad: Tensor, handle: Any, indices: Tensor) -> Any:
         slot = self.get_slot(handle, "momentum")

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from scopert import nest
+from scopert.gradients.backprop import gradients
 from scopert.graph import dtypes
 from scopert.graph.build import apply
 from scopert.graph.collections import GraphKeys
@@ -24,15 +25,14 @@ from scopert.graph.scopes import (
 )
 from scopert.graph.stack import get_default_graph
 from scopert.graph.tensor import Tensor
-from scopert.gradients.backprop import gradients
 from scopert.ops.array_shape import shape
 from scopert.ops.no_op import group, tuple_
 from scopert.ops.state_assign import assign_add
 from scopert.ops.state_resource import ASSIGN_ADD_VARIABLE_OP
 from scopert.public import public
-from scopert.scope.variable_lists import trainable_variables
 from scopert.scope.creators import create_variable
 from scopert.scope.resource_variable import BaseResourceVariable
+from scopert.scope.variable_lists import trainable_variables
 from scopert.train import slots
 from scopert.train.targets import target_of
 
@@ -207,9 +207,7 @@ class Optimizer:
         rows = [(_as_gradient(grad), variable, target_of(variable)) for grad, variable in pairs]
         changed = [variable for grad, variable, _ in rows if grad is not None]
         if not changed:
-            raise ValueError(
-                f"No gradients provided for any variable: {[str(variable) for _, variable, _ in rows]}."
-            )
+            raise ValueError(f"No gradients provided for any variable: {[str(variable) for _, variable, _ in rows]}.")
         with init_scope():
             self._create_slots(changed)
         updates = []

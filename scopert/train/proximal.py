@@ -43,9 +43,7 @@ class _Proximal(Optimizer):
 
     def _resource_apply_dense(self, grad: Tensor, handle: Any) -> Any:
         handles = [variable.handle for variable in self._states(handle)]
-        return update(
-            "ResourceApply" + self._kind, *handles, *self._scalars(grad), grad, use_locking=self._use_locking
-        )
+        return update("ResourceApply" + self._kind, *handles, *self._scalars(grad), grad, use_locking=self._use_locking)
 
     def _apply_sparse(self, grad: IndexedSlices, var: Any) -> Any:
         return update(
@@ -81,9 +79,7 @@ class ProximalGradientDescentOptimizer(_Proximal):
         self, learning_rate: Any, l1_regularization_strength: float = 0.0, l2_regularization_strength: float = 0.0,
         use_locking: bool = False, name: str = "ProximalGradientDescent",
     ) -> None:  # fmt: skip
-        super().__init__(
-            learning_rate, l1_regularization_strength, l2_regularization_strength, use_locking, name
-        )
+        super().__init__(learning_rate, l1_regularization_strength, l2_regularization_strength, use_locking, name)
 
 
 @public("train.ProximalAdagradOptimizer")
@@ -116,9 +112,7 @@ class ProximalAdagradOptimizer(_Proximal):
     ) -> None:  # fmt: skip
         if initial_accumulator_value <= 0.0:
             raise ValueError(f"initial_accumulator_value must be positive: {initial_accumulator_value}")
-        super().__init__(
-            learning_rate, l1_regularization_strength, l2_regularization_strength, use_locking, name
-        )
+        super().__init__(learning_rate, l1_regularization_strength, l2_regularization_strength, use_locking, name)
         self._initial_accumulator_value = initial_accumulator_value
 
     def _create_slots(self, var_list: Sequence[Any]) -> None:

@@ -78,9 +78,7 @@ class RMSPropOptimizer(Optimizer):
 
     def _resource_apply_dense(self, grad: Tensor, handle: Any) -> Any:
         handles = [variable.handle for variable in (handle, *self._slots_of(handle))]
-        return update(
-            "ResourceApply" + self._kind, *handles, *self._scalars(grad), grad, use_locking=self._use_locking
-        )
+        return update("ResourceApply" + self._kind, *handles, *self._scalars(grad), grad, use_locking=self._use_locking)
 
     def _apply_sparse(self, grad: IndexedSlices, var: Any) -> Any:
         return update(

@@ -15,7 +15,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 def main():
     facts = {"version": tf.__version__, "cases": {}}
     for program, optimizer, resource in cases():
-        key = "%s/%s/%s" % (program, optimizer, "resource" if resource else "ref")
+        key = "{}/{}/{}".format(program, optimizer, "resource" if resource else "ref")
         facts["cases"][key] = PROGRAMS[program](tf, optimizer, resource)
         sys.stdout.write(key + "\n")
     with open(os.path.join(HERE, "facts", "training.json"), "w") as out:

@@ -43,8 +43,8 @@ def _network(tf, inputs, use_resource):
     with tf.variable_scope("net", use_resource=use_resource):
         hidden = inputs
         for number, size in enumerate((8, 8, 3)):
-            kernel = tf.get_variable("kernel%d" % number, [int(hidden.shape[-1]), size])
-            bias = tf.get_variable("bias%d" % number, [size], initializer=tf.zeros_initializer())
+            kernel = tf.get_variable(f"kernel{number}", [int(hidden.shape[-1]), size])
+            bias = tf.get_variable(f"bias{number}", [size], initializer=tf.zeros_initializer())
             hidden = tf.matmul(hidden, kernel) + bias
             if size != 3:
                 hidden = tf.nn.tanh(hidden)
@@ -66,7 +66,7 @@ def _train(tf, loss, optimizer, feed):
         }
         finals = [float(np.sum(value)) for value in session.run(variables)]
     return {
-        "initial": initial, "losses": losses + [last], "slots": slots, "finals": finals,
+        "initial": initial, "losses": losses + [last], "slots": slots, "finals": finals,  # noqa: RUF005
         "ops": [[op.name, op.type] for op in tf.get_default_graph().get_operations()],
         "global_variables": [v.name for v in tf.global_variables()],
     }  # fmt: skip
