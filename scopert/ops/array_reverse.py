@@ -14,7 +14,10 @@ from scopert.graph.tensor import Shape, Tensor
 from scopert.ops.array_shape import ints, tensor_array
 from scopert.public import public
 
-_REVERSIBLE = "uint8, int8, uint16, int16, int32, int64, bool, bfloat16, float16, float32, float64, complex64, complex128, string"
+_REVERSIBLE = (
+    "uint8, int8, uint16, int16, int32, int64, bool, bfloat16, float16, float32, float64, complex64, complex128, "
+    "string"
+)
 
 
 def _flipped(array: Any, axes: set[int]) -> Any:
@@ -26,7 +29,7 @@ def _reverse_rule(op: Operation) -> list[Shape]:
     if op.inputs[1]._shape is not None and len(op.inputs[1]._shape) != 1:
         raise ValueError(f"Shape must be rank 1 but is rank {len(op.inputs[1]._shape)}")
     if source is not None and axes is not None:
-        seen = set()
+        seen: set[int] = set()
         for axis in ints(axes):
             if not -len(source) <= axis < len(source):
                 raise ValueError(f"axis[{len(seen)}] = {axis} is out of valid range [0, {len(source) - 1}]")
@@ -113,7 +116,7 @@ def _sequence_kernel(xp: Any, x: Any, seq_lengths: Any, *, seq_dim: int, batch_d
     lengths, size = xp.asarray(seq_lengths), array.shape[seq_dim]
     if lengths.shape != (array.shape[batch_dim],):
         raise InvalidArgumentError(
-            None, None, f"Length of seq_lengths != input.dims({batch_dim}), ({len(lengths)} vs. {array.shape[batch_dim]})"
+            None, None, f"seq_lengths must have one entry for each of {array.shape[batch_dim]}, got {len(lengths)}"
         )
     if bool(((lengths < 0) | (lengths > size)).any()):
         raise InvalidArgumentError(None, None, f"seq_lens are not between 0 and {size}: {lengths.tolist()}")
