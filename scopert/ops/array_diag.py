@@ -127,7 +127,7 @@ def _matrix_diag_part_kernel(xp: Any, x: Any) -> Any:
 def _matrix_set_diag_kernel(xp: Any, x: Any, diagonal: Any) -> Any:
     result = xp.array(x)
     n = min(result.shape[-2:])
-    if diagonal.shape != result.shape[:-2] + (n,):
+    if diagonal.shape != (*result.shape[:-2], n):
         raise InvalidArgumentError(
             None, None, f"must have diagonal.shape {[*result.shape[:-2], n]}, got {list(diagonal.shape)}"
         )
