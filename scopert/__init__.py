@@ -73,6 +73,12 @@ from scopert.ops.array_broadcast import broadcast_dynamic_shape as broadcast_dyn
 from scopert.ops.array_broadcast import broadcast_static_shape as broadcast_static_shape
 from scopert.ops.array_broadcast import broadcast_to as broadcast_to
 from scopert.ops.array_concat import concat as concat
+from scopert.ops.array_diag import diag as diag
+from scopert.ops.array_diag import diag_part as diag_part
+from scopert.ops.array_diag import matrix_band_part as matrix_band_part
+from scopert.ops.array_diag import matrix_diag as matrix_diag
+from scopert.ops.array_diag import matrix_diag_part as matrix_diag_part
+from scopert.ops.array_diag import matrix_set_diag as matrix_set_diag
 from scopert.ops.array_fill import fill as fill
 from scopert.ops.array_fill import ones as ones
 from scopert.ops.array_fill import ones_like as ones_like
@@ -91,10 +97,17 @@ from scopert.ops.array_identity import placeholder_with_default as placeholder_w
 from scopert.ops.array_identity import stop_gradient as stop_gradient
 from scopert.ops.array_mask import boolean_mask as boolean_mask
 from scopert.ops.array_mask import sequence_mask as sequence_mask
+from scopert.ops.array_meshgrid import meshgrid as meshgrid
+from scopert.ops.array_one_hot import one_hot as one_hot
+from scopert.ops.array_pad import pad as pad
 from scopert.ops.array_range import linspace as lin_space
 from scopert.ops.array_range import linspace as linspace
 from scopert.ops.array_range import range as range
 from scopert.ops.array_repeat import repeat as repeat
+from scopert.ops.array_reverse import reverse as reverse
+from scopert.ops.array_reverse import reverse as reverse_v2
+from scopert.ops.array_reverse import reverse_sequence as reverse_sequence
+from scopert.ops.array_reverse import roll as roll
 from scopert.ops.array_scatter import gather_nd as gather_nd
 from scopert.ops.array_scatter import scatter_nd as scatter_nd
 from scopert.ops.array_scatter import tensor_scatter_add as tensor_scatter_add
@@ -362,6 +375,8 @@ __all__ = [
     "count_up_to",
     "debugging",
     "device",
+    "diag",
+    "diag_part",
     "dimension_at_index",
     "dimension_value",
     "disable_resource_variables",
@@ -447,8 +462,13 @@ __all__ = [
     "manip",
     "math",
     "matmul",
+    "matrix_band_part",
+    "matrix_diag",
+    "matrix_diag_part",
+    "matrix_set_diag",
     "matrix_transpose",
     "maximum",
+    "meshgrid",
     "min_max_variable_partitioner",
     "minimum",
     "mod",
@@ -465,11 +485,13 @@ __all__ = [
     "no_op",
     "no_regularizer",
     "not_equal",
+    "one_hot",
     "ones",
     "ones_initializer",
     "ones_like",
     "op_scope",
     "orthogonal_initializer",
+    "pad",
     "parallel_stack",
     "placeholder",
     "placeholder_with_default",
@@ -507,7 +529,11 @@ __all__ = [
     "reshape",
     "resource",
     "resource_variables_enabled",
+    "reverse",
+    "reverse_sequence",
+    "reverse_v2",
     "rint",
+    "roll",
     "round",
     "rsqrt",
     "scalar_mul",
@@ -578,6 +604,7 @@ __all__ = [
     "zeros_like",
     "__version__",
 ]
+from scopert.ops import array_diag_band as _array_diag_band
 from scopert.ops import convolution_kernels as _convolution_kernels
 from scopert.ops import ctc_kernels as _ctc_kernels
 from scopert.ops import float_math as _float_math

@@ -1,6 +1,12 @@
 """Generated from the @public table by scopert/compat/namespace.py; do not edit."""
 # ruff: noqa
 
+from scopert.ops.array_diag import diag as tensor_diag
+from scopert.ops.array_diag import diag_part as tensor_diag_part
+from scopert.ops.array_diag import matrix_band_part as band_part
+from scopert.ops.array_diag import matrix_diag as diag
+from scopert.ops.array_diag import matrix_diag_part as diag_part
+from scopert.ops.array_diag import matrix_set_diag as set_diag
 from scopert.ops.array_transpose import matrix_transpose as matrix_transpose
 from scopert.ops.array_transpose import matrix_transpose as transpose
 from scopert.ops.linalg_eye import eye as eye
@@ -10,11 +16,17 @@ from scopert.ops.math_matmul import matvec as matvec
 from scopert.ops.nn_normalization import l2_normalize as l2_normalize
 
 __all__ = [
+    "band_part",
+    "diag",
+    "diag_part",
     "eye",
     "l2_normalize",
     "matmul",
     "matrix_transpose",
     "matvec",
     "qr",
+    "set_diag",
+    "tensor_diag",
+    "tensor_diag_part",
     "transpose",
 ]

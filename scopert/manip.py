@@ -1,6 +1,8 @@
 """Generated from the @public table by scopert/compat/namespace.py; do not edit."""
 # ruff: noqa
 
+from scopert.ops.array_reverse import reverse as reverse
+from scopert.ops.array_reverse import roll as roll
 from scopert.ops.array_scatter import gather_nd as gather_nd
 from scopert.ops.array_scatter import scatter_nd as scatter_nd
 from scopert.ops.array_shape import reshape as reshape
@@ -9,6 +11,8 @@ from scopert.ops.array_tile import tile as tile
 __all__ = [
     "gather_nd",
     "reshape",
+    "reverse",
+    "roll",
     "scatter_nd",
     "tile",
 ]
