@@ -253,6 +253,7 @@ from scopert.scope.scaling_initializers import VarianceScaling as variance_scali
 from scopert.scope.scope_stack import VariableScope as VariableScope
 from scopert.scope.scope_stack import get_variable_scope as get_variable_scope
 from scopert.scope.settings import AUTO_REUSE as AUTO_REUSE
+from scopert.scope.template import make_template as make_template
 from scopert.scope.variable import Variable as Variable
 from scopert.scope.variable_lists import all_variables as all_variables
 from scopert.scope.variable_lists import assert_variables_initialized as assert_variables_initialized
@@ -459,6 +460,7 @@ __all__ = [
     "logical_not",
     "logical_or",
     "logical_xor",
+    "make_template",
     "manip",
     "math",
     "matmul",

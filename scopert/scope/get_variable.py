@@ -120,7 +120,7 @@ def _get(scope: VariableScope, store: VariableStore, request: Request, custom_ge
 def _check_initializer_type(initializer: Any, dtype: Any) -> None:
     found = convert_to_tensor(initializer).dtype.base
     if found != dtype:
-        raise ValueError(f"Initializer type '{found!r}' and explicit dtype '{dtype!r}' don't match.")
+        raise ValueError(f"Initializer type '{found}' and explicit dtype '{dtype}' don't match.")
 
 
 @public("get_local_variable")

@@ -149,7 +149,7 @@ def default_initializer(name: str, dtype: DType) -> Any:
         return GlorotUniform()
     if dtype.is_integer or dtype.is_unsigned or dtype.is_bool or dtype is string:
         return Zeros()
-    raise ValueError(f"An initializer for variable {name} of {dtype.base!r} is required")
+    raise ValueError(f"An initializer for variable {name} of {dtype.base} is required")
 
 
 def _is_empty_sequence(shape: Any) -> bool:

@@ -94,6 +94,17 @@ def _compose(inner: Callable[..., Any], outer: Callable[..., Any] | None) -> Cal
     return composed
 
 
+@contextmanager
+def open_without_name_scope(name_or_scope: Any, reuse: Any = None, **changes: Any) -> Iterator[VariableScope]:
+    """A variable scope that opens no name scope; `changes` are settings, None among them changes nothing."""
+    opening = _Opening(name_or_scope, reuse, None, {k: v for k, v in changes.items() if v is not None})
+    scope = opening.enter()
+    try:
+        yield scope
+    finally:
+        opening.exit()
+
+
 @public("variable_scope")
 class variable_scope:
     """Prefixes the keys of `get_variable`, and opens a name scope of the same name.
