@@ -227,6 +227,17 @@ from scopert.ops.state_assign import assign_add as assign_add
 from scopert.ops.state_assign import assign_sub as assign_sub
 from scopert.ops.state_assign import count_up_to as count_up_to
 from scopert.ops.state_assign import is_variable_initialized as is_variable_initialized
+from scopert.ops.state_batch_scatter import batch_scatter_update as batch_scatter_update
+from scopert.ops.state_scatter import scatter_add as scatter_add
+from scopert.ops.state_scatter import scatter_div as scatter_div
+from scopert.ops.state_scatter import scatter_max as scatter_max
+from scopert.ops.state_scatter import scatter_min as scatter_min
+from scopert.ops.state_scatter import scatter_mul as scatter_mul
+from scopert.ops.state_scatter import scatter_nd_add as scatter_nd_add
+from scopert.ops.state_scatter import scatter_nd_sub as scatter_nd_sub
+from scopert.ops.state_scatter import scatter_nd_update as scatter_nd_update
+from scopert.ops.state_scatter import scatter_sub as scatter_sub
+from scopert.ops.state_scatter import scatter_update as scatter_update
 from scopert.runtime.session import Session as Session
 from scopert.scope.creators import disable_resource_variables as disable_resource_variables
 from scopert.scope.creators import enable_resource_variables as enable_resource_variables
@@ -350,6 +361,7 @@ __all__ = [
     "assign_add",
     "assign_sub",
     "batch_gather",
+    "batch_scatter_update",
     "bfloat16",
     "bitwise",
     "bool",
@@ -539,7 +551,17 @@ __all__ = [
     "round",
     "rsqrt",
     "scalar_mul",
+    "scatter_add",
+    "scatter_div",
+    "scatter_max",
+    "scatter_min",
+    "scatter_mul",
     "scatter_nd",
+    "scatter_nd_add",
+    "scatter_nd_sub",
+    "scatter_nd_update",
+    "scatter_sub",
+    "scatter_update",
     "sequence_mask",
     "set_random_seed",
     "shape",
@@ -634,7 +656,10 @@ from scopert.ops import random_stream as _random_stream
 from scopert.ops import raw as _raw
 from scopert.ops import selection_kernels as _selection_kernels
 from scopert.ops import softmax_kernels as _softmax_kernels
+from scopert.ops import state_gather as _state_gather
 from scopert.ops import state_resource as _state_resource
+from scopert.ops import state_scatter_kernels as _state_scatter_kernels
+from scopert.ops import state_slice_assign as _state_slice_assign
 from scopert.ops import state_variables as _state_variables
 from scopert.ops import training_ops as _training_ops
 from scopert.ops import training_rules as _training_rules

@@ -63,7 +63,7 @@ def _kinds(count: int, masks: Masks) -> list[str]:
     return kinds
 
 
-def _index(begin: Any, end: Any, strides: Any, masks: Masks) -> tuple[Any, ...]:
+def python_index(begin: Any, end: Any, strides: Any, masks: Masks) -> tuple[Any, ...]:
     """The same selection as a Python index."""
     starts, stops, steps = ints(begin), ints(end), ints(strides)
     index: list[Any] = []
@@ -112,7 +112,7 @@ def _strided_rule(op: Operation) -> list[Shape]:
     source = op.inputs[0]._shape
     begin, end, strides = (known_value(tensor) for tensor in op.inputs[1:4])
     if source is not None and None not in source and begin is not None and end is not None and strides is not None:
-        index = _index(begin, end, strides, masks)
+        index = python_index(begin, end, strides, masks)
         whole = np.broadcast_to(np.int8(0), [size for size in source if size is not None])
         return [_select(whole, index).shape]
     vector = op.inputs[1]._shape
@@ -165,7 +165,7 @@ def _strided_kernel(
 ) -> Any:  # fmt: skip
     masks = Masks(begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask)
     try:
-        return _select(tensor_array(xp, x), _index(begin, end, strides, masks))
+        return _select(tensor_array(xp, x), python_index(begin, end, strides, masks))
     except ValueError as error:
         raise InvalidArgumentError(None, None, str(error)) from None
 
@@ -193,7 +193,7 @@ def _of_shape(op: Operation) -> Any:
         return None
     entries = np.empty(len(found), object)
     entries[:] = found
-    return _select(entries, _index(begin, end, strides, masks))
+    return _select(entries, python_index(begin, end, strides, masks))
 
 
 @static_shape("StridedSlice")
@@ -260,7 +260,7 @@ def _strided_grad_kernel(
 ) -> Any:  # fmt: skip
     masks = Masks(begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask)
     result = xp.zeros(ints(shape), dy.dtype)
-    result[_index(begin, end, strides, masks)] = dy
+    result[python_index(begin, end, strides, masks)] = dy
     return result
 
 

@@ -14,6 +14,7 @@ from scopert.graph.scopes import name_scope
 from scopert.graph.shape import TensorShape, as_tuple, is_compatible, text
 from scopert.graph.tensor import Shape, Tensor
 from scopert.ops.array_identity import identity
+from scopert.ops.state_gather import RESOURCE_GATHER, RESOURCE_GATHER_ND
 from scopert.ops.state_resource import (
     ASSIGN_ADD_VARIABLE_OP,
     ASSIGN_SUB_VARIABLE_OP,
@@ -101,6 +102,18 @@ class BaseResourceVariable(Variable):
 
     def _ref(self) -> Tensor:
         return self.read_value().op.inputs[0]
+
+    def sparse_read(self, indices: Any, name: str | None = None) -> Tensor:
+        """Rows of the value, without reading all of it; see `tf.gather`."""
+        with name_scope("Gather" if name is None else name) as scope:
+            rows = apply(RESOURCE_GATHER, self._handle, indices, dtype=self._dtype, name=scope)
+        return identity(rows)
+
+    def gather_nd(self, indices: Any, name: str | None = None) -> Tensor:
+        """Slices of the value at index vectors; see `tf.gather_nd`."""
+        with name_scope("GatherNd" if name is None else name) as scope:
+            slices = apply(RESOURCE_GATHER_ND, self._handle, indices, dtype=self._dtype, name=scope)
+        return identity(slices)
 
     def is_initialized(self, name: str | None = None) -> Tensor:
         """Whether it has a value, as a boolean tensor."""

@@ -8,14 +8,13 @@ from typing import Any, NoReturn
 
 from scopert.graph.dtypes import DType
 from scopert.graph.graph import Graph
-from scopert.graph.indexed_slices import IndexedSlices
 from scopert.graph.operation import Operation
 from scopert.graph.shape import TensorShape, text
 from scopert.graph.stack import default_session
 from scopert.graph.tensor import Shape, Tensor
-from scopert.ops.array_getitem import slice_helper
 from scopert.public import public
 from scopert.scope.distribution import VariableAggregation, VariableSynchronization
+from scopert.scope.sparse_updates import SparseUpdates
 
 _INTERCHANGE = "{} is not supported: scopert does not exchange graphs with TensorFlow yet."
 
@@ -65,7 +64,7 @@ class SaveSliceInfo:
 
 
 @public("Variable")
-class Variable(metaclass=_Created):
+class Variable(SparseUpdates, metaclass=_Created):
     """A value that outlives a run: an operation that holds it, one that initializes it, one that reads it.
 
     Parameters
@@ -311,26 +310,6 @@ def _forward(operator: str) -> None:
 
 for _operator in _OPERATORS:
     _forward(_operator)
-
-
-def _item(self: Variable, spec: Any) -> Tensor:
-    return slice_helper(self.value(), spec, var=self)
-
-
-Variable.__getitem__ = _item  # type: ignore[attr-defined]
-
-
-def slices_of(sparse_delta: Any) -> IndexedSlices:
-    """`sparse_delta`, which must be IndexedSlices.
-
-    Raises
-    ------
-    TypeError
-        If it is anything else.
-    """
-    if not isinstance(sparse_delta, IndexedSlices):
-        raise TypeError(f"sparse_delta is not IndexedSlices: {sparse_delta}")
-    return sparse_delta
 
 
 def check_arguments(initial_value: Any, collections: Any, constraint: Any) -> None:
