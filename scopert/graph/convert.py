@@ -60,8 +60,6 @@ def _conversions(kind: type) -> list[Conversion]:
 
 
 def _literal(value: Any, dtype: DType | None = None, name: str | None = None, as_ref: bool = False) -> Any:
-    if as_ref:
-        return NotImplemented
     array, kind = as_array(value, dtype)
     if array is value:
         array = array.copy()
