@@ -11,14 +11,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
+from scopert.errors import CancelledError, InvalidArgumentError
 from scopert.graph.dtypes import DType
 from scopert.graph.kernel import Origin, bind
 from scopert.graph.opdef import keyword_only
-from scopert.program.ir import LOOP, READ, Fetch, Program, Step, Value
+from scopert.program.ir import DEAD, LOOP, READ, Fetch, Loop, Program, Step, Value
 
 __all__ = [
-    "LOOP", "READ", "Backend", "BackendSpec", "Capabilities", "DType", "Executable", "Fetch", "Kernel", "Origin",
-    "Program", "RunContext", "Step", "StepFailed", "Value", "VariableRef", "bind", "last_uses", "select_kernel",
+    "DEAD", "LOOP", "READ", "Backend", "BackendSpec", "CancelledError", "Capabilities",
+    "DType", "Executable", "Fetch", "InvalidArgumentError", "Kernel", "Loop",
+    "Origin", "Program", "RunContext", "Step", "StepFailed", "Value", "VariableRef", "bind", "last_uses",
+    "select_kernel",
 ]  # fmt: skip
 
 
@@ -162,7 +165,7 @@ def last_uses(program: Program) -> list[tuple[int, ...]]:
     forget: list[tuple[int, ...]] = []
     seen = set(kept)
     for step in reversed(program.steps):
-        last = [slot for slot in dict.fromkeys((*step.inputs, *step.outputs)) if slot not in seen]
+        last = [slot for slot in dict.fromkeys((*step.inputs, *step.guards, *step.outputs)) if slot not in seen]
         seen.update(last)
         forget.append(tuple(last))
     forget.reverse()

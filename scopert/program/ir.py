@@ -29,6 +29,19 @@ READ = "read"
 LOOP = "loop"
 
 
+class Dead:
+    """The type of `DEAD`."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "DEAD"
+
+
+#: What a slot holds that a branch which was not taken would have filled.
+DEAD = Dead()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Value:
     """What a slot holds: an array, or a reference to a variable where `dtype.is_ref`."""
@@ -57,7 +70,9 @@ class Step:
         The kernel's keyword-only parameters.
     traits : frozenset of str
     body : Loop or None
-        The inner program of a loop.
+        What a LOOP repeats.
+    guards : tuple of int
+        Slots. If one of them is `DEAD`, the step does not run, and its outputs are dead.
     copies : bool
         A read must copy, because the variable is written while the value is still needed.
     """
@@ -69,8 +84,37 @@ class Step:
     kernel: Kernel | None = None
     keywords: tuple[str, ...] = ()
     traits: frozenset[str] = frozenset()
-    body: Any = None
+    body: Loop | None = None
     copies: bool = False
+    guards: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Loop:
+    """What a LOOP step repeats. Its inputs fill the feeds of `program`, its outputs are `results`.
+
+    Attributes
+    ----------
+    program : Program
+        One iteration. The first feeds are the loop's variables, the others the same in all iterations.
+        Slots keep their values from one iteration to the next.
+    decided : int
+        So many steps lead to `condition`; they run once more than the others.
+    repeated : int
+        The steps up to here run if it holds; those after it once, when it does not hold any more.
+    condition : int
+        The slot that decides.
+    following : tuple of int
+        The slots of the variables' next values.
+    results : tuple of int
+    """
+
+    program: Program
+    decided: int
+    repeated: int
+    condition: int
+    following: tuple[int, ...]
+    results: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,8 +139,6 @@ class Program:
         Slot -> array, never written.
     steps : tuple of Step
     fetches : tuple of Fetch
-    has_dead_values : bool
-        Some steps are skipped depending on data (`Switch`): values may be dead.
     """
 
     values: tuple[Value, ...]
@@ -104,7 +146,6 @@ class Program:
     constants: dict[int, Any]
     steps: tuple[Step, ...]
     fetches: tuple[Fetch, ...]
-    has_dead_values: bool = False
     notes: tuple[str, ...] = field(default=())
 
     def __str__(self) -> str:
@@ -120,13 +161,24 @@ def _lines(program: Program) -> Iterator[str]:
         yield _row(program, slot, f"const {program.values[slot].name}")
     for step in program.steps:
         action = " ".join([step.op, *(f"%{slot}" for slot in step.inputs)])
+        if step.guards:
+            action += " if " + " ".join(f"%{slot}" for slot in step.guards)
         note = f"; {step.origin.name}  {step.origin.where}"
         if not step.outputs:
             yield f"  {action:<52}{note}"
         for slot in step.outputs:
             yield f"{_row(program, slot, action):<84} {note}"
             action = "  .."
+        if step.body is not None:
+            yield from _loop_lines(step.body)
     yield "  fetch " + " ".join(f"%{fetch.slot}" for fetch in program.fetches)
+
+
+def _loop_lines(loop: Loop) -> Iterator[str]:
+    yield f"    repeat: {loop.decided} steps, while %{loop.condition}: up to step {loop.repeated}, then the rest"
+    yield from ("    " + line for line in list(_lines(loop.program))[1:-1])
+    yield "    next " + " ".join(f"%{slot}" for slot in loop.following)
+    yield "    results " + " ".join(f"%{slot}" for slot in loop.results)
 
 
 def _row(program: Program, slot: int, action: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,11 +11,15 @@ from scopert.graph.kernel import Origin, origin_of
 from scopert.graph.opdef import READS, VIEW
 from scopert.graph.operation import Operation
 from scopert.graph.tensor import Tensor
-from scopert.program.ir import LOOP, READ, Fetch, Program, Step, Value
+from scopert.program.control_flow import CONTROL_FLOW, LoopShape, merge_kernel, pass_kernel, switch_kernel
+from scopert.program.frames import EXITS, MERGES, SWITCHES, LoopNode, Node, frames, touched_by
+from scopert.program.ir import LOOP, READ, Fetch, Loop, Program, Step, Value
+from scopert.program.liveness import ALWAYS, Life, Liveness, all_of, merged_conditions, predicate
 from scopert.program.order import execution_order, needed
 from scopert.program.variables import ref_arguments, touched, variable_of
 
 _READ_TRAITS = frozenset({READS, VIEW})
+_VIEW_TRAITS = frozenset({VIEW})
 
 
 def lower(fetches: Sequence[Tensor], targets: Sequence[Operation], feeds: Sequence[Tensor]) -> Program:
@@ -52,6 +56,7 @@ class _Lowering:
         # Positions of the writes of each variable, and which variable a read step reads.
         self._writes: dict[object, list[int]] = {}
         self._read_from: dict[int, tuple[object, ...]] = {}
+        self._liveness = Liveness()
         self._feeds = tuple(self._new(tensor, value=True) for tensor in feeds)
         self._fed = frozenset(feeds)
 
@@ -68,15 +73,21 @@ class _Lowering:
     def program(self) -> Program:
         is_fed = self._fed.__contains__
         wanted = [tensor._op for tensor in self._fetches if not is_fed(tensor)]
-        ops = execution_order(needed([*wanted, *self._targets], is_fed), is_fed)
+        frame = frames(needed([*wanted, *self._targets], is_fed), is_fed)
         fetched_refs = {t for t in self._fetches if t._dtype.is_ref and not is_fed(t)}
-        for op in ops:
+        for op in execution_order(frame, is_fed):
+            if isinstance(op, LoopNode):
+                self._emit_loop(op)
+                continue
             self._emit(op)
             if fetched_refs:
                 for tensor in op.outputs:
                     if tensor in fetched_refs:
                         self._fetch_reads[tensor] = self._read(tensor, origin_of(op))
-        slots = [self._fetch_reads.get(tensor, self._slots[tensor]) for tensor in self._fetches]
+        slots = [
+            self._fetch_reads[tensor] if tensor in self._fetch_reads else self._mortal(tensor)
+            for tensor in self._fetches
+        ]
         self._mark_copies(slots)
         shared = self._shared()
         return Program(
@@ -86,27 +97,160 @@ class _Lowering:
 
     def _emit(self, op: Operation) -> None:
         opdef = op.opdef
+        life = self._liveness.of_op(op, self._fed.__contains__)
         if opdef.name == "Const":
             self._constants[self._new(op.outputs[0])] = op.attrs["value"]
+            self._set_life(op, life, life.guards)
             return
         if not op.outputs and not op._inputs and not opdef.traits:
-            return  # only control edges meet in it
+            # Only control edges meet in it.
+            if opdef.name != "ControlTrigger":
+                self._set_life(op, life, life.guards)
+            return
+        if opdef.name in CONTROL_FLOW:
+            self._emit_control_flow(op, life)
+            return
         origin = origin_of(op)
         inputs = self._inputs(op, origin)
         position = len(self._steps)
         reads, writes = touched(op)
-        for variable in writes:
-            self._writes.setdefault(variable, []).append(position)
         if writes:
-            written = set(writes)
-            for tensor in [tensor for tensor in self._reads if variable_of(tensor) in written]:
-                del self._reads[tensor]
+            self._note_writes(writes, position)
         if READS in opdef.traits:
             self._read_from[position] = tuple(reads)
         outputs = tuple([self._new(tensor) for tensor in op.outputs])
         self._steps.append(
-            Step(opdef.name, inputs, outputs, origin, opdef.kernel, opdef.kernel_keywords, opdef.traits)
+            Step(
+                opdef.name, inputs, outputs, origin, opdef.kernel, opdef.kernel_keywords, opdef.traits,
+                guards=life.guards,
+            )
+        )  # fmt: skip
+        self._set_life(op, life, outputs[:1] or life.guards)
+
+    def _note_writes(self, variables: Collection[object], position: int) -> None:
+        """What was read of these variables before is out of date."""
+        for variable in variables:
+            self._writes.setdefault(variable, []).append(position)
+        written = set(variables)
+        for tensor in [tensor for tensor in self._reads if variable_of(tensor) in written]:
+            del self._reads[tensor]
+
+    def _set_life(self, op: Operation, life: Life, guards: tuple[int, ...]) -> None:
+        """Notes when an operation and its outputs are alive; `guards` are the slots that tell."""
+        if life is ALWAYS:
+            return
+        self._liveness.ops[op] = Life(life.conditions, guards)
+        for tensor in op.outputs:
+            own = guards if op.type == "Const" else (self._slots[tensor],)
+            self._liveness.tensors[tensor] = Life(life.conditions, own)
+
+    def _mortal(self, tensor: Tensor) -> int:
+        """A slot for the value that is dead whenever the tensor is: constants in a branch have none yet."""
+        slot = self._slots[tensor]
+        life = self._liveness.tensors.get(tensor)
+        if life is None or slot in life.guards:
+            return slot
+        made = self._slot(tensor, value=True)
+        self._steps.append(
+            Step("Identity", (slot,), (made,), origin_of(tensor._op), pass_kernel, (), _VIEW_TRAITS, guards=life.guards)
         )
+        return made
+
+    def _emit_control_flow(self, op: Operation, life: Life) -> None:
+        origin = origin_of(op)
+        if op.type in SWITCHES:
+            inputs = self._inputs(op, origin)
+            outputs = tuple([self._new(tensor) for tensor in op.outputs])
+            self._steps.append(
+                Step(op.type, inputs, outputs, origin, switch_kernel, (), _VIEW_TRAITS, guards=life.guards)
+            )
+            if life is not ALWAYS:
+                self._liveness.ops[op] = life
+            chooser = predicate(op._inputs[1])
+            for branch, tensor in enumerate(op.outputs):
+                conditions = life.conditions | {(chooser, branch)}
+                self._liveness.tensors[tensor] = Life(conditions, (outputs[branch],))
+        elif op.type in MERGES:
+            inputs = tuple([self._mortal(tensor) for tensor in op._inputs])
+            outputs = tuple([self._new(tensor) for tensor in op.outputs])
+            self._steps.append(Step(op.type, inputs, outputs, origin, merge_kernel, (), _VIEW_TRAITS))
+            lives = [self._liveness.tensors.get(tensor, ALWAYS) for tensor in op._inputs]
+            conditions = merged_conditions(op, lives)
+            if conditions:
+                self._set_life(op, Life(conditions, ()), outputs[:1])
+        else:
+            self._alias(op.outputs[0], op._inputs[0])
+
+    def _alias(self, tensor: Tensor, source: Tensor) -> None:
+        """The same value, without a step."""
+        self._slots[tensor] = self._slots[source]
+        life = self._liveness.tensors.get(source)
+        if life is not None:
+            self._liveness.tensors[tensor] = self._liveness.ops[tensor._op] = life
+
+    def _emit_loop(self, loop: LoopNode) -> None:
+        is_fed = self._fed.__contains__
+        shape = LoopShape(loop, execution_order(loop, is_fed), is_fed)
+        inner = _Lowering((), (), ())
+        inner._fed = self._fed
+        first_enters = [enter for _, enter, _ in shape.variables]
+        life = all_of([self._liveness.of_op(op, is_fed) for op in first_enters])
+        inputs = []
+        for merge, enter, _ in shape.variables:
+            inputs.append(self._inputs(enter, origin_of(enter))[0])
+            inner._new(merge.outputs[0])
+        for enter in shape.invariants:
+            slot = inner._new(enter.outputs[0])
+            own = self._liveness.of_op(enter, is_fed)
+            if own.conditions <= life.conditions:
+                inputs.append(self._inputs(enter, origin_of(enter))[0])
+            else:
+                # It may be dead although the loop runs.
+                inputs.append(self._mortal(enter._inputs[0]))
+                inner._liveness.tensors[enter.outputs[0]] = Life(frozenset({(enter, 1)}), (slot,))
+        feeds = tuple(range(len(inputs)))
+        ends = []
+        for part in shape.parts:
+            for node in part:
+                inner._emit_in_loop(node, shape)
+            ends.append(len(inner._steps))
+        reads, writes = touched_by(loop)
+        inner._copy_reads(set(writes))
+        program = Program(tuple(inner._values), feeds, inner._constants, tuple(inner._steps), ())
+        exits = loop.exits
+        body = Loop(
+            program, ends[0], ends[1], inner._slots[shape.condition.outputs[0]],
+            tuple([inner._slots[following._inputs[0]] for _, _, following in shape.variables]),
+            tuple([inner._slots[op._inputs[0]] for op in exits]),
+        )  # fmt: skip
+        position = len(self._steps)
+        if writes:
+            self._note_writes(writes, position)
+        self._read_from[position] = tuple(reads)
+        outputs = tuple([self._new(op.outputs[0]) for op in exits])
+        origin = origin_of(first_enters[0] if first_enters else loop.enters[0])
+        self._steps.append(
+            Step(LOOP, tuple(inputs), outputs, origin, traits=_READ_TRAITS, body=body, guards=life.guards)
+        )
+        for op, slot in zip(exits, outputs, strict=True):
+            self._set_life(op, life, (slot,))
+
+    def _emit_in_loop(self, node: Node, shape: LoopShape) -> None:
+        if isinstance(node, LoopNode):
+            self._emit_loop(node)
+        elif node.type in ("Enter", "RefEnter") or shape.is_loop_merge(node) or node.type in EXITS:
+            return
+        elif node is shape.condition or shape.is_loop_switch(node):
+            for tensor in node.outputs:
+                self._alias(tensor, node._inputs[0])
+        else:
+            self._emit(node)
+
+    def _copy_reads(self, written: set[object]) -> None:
+        """Reads of variables that the loop itself writes must not change in a later iteration."""
+        for position, variables in self._read_from.items():
+            if not written.isdisjoint(variables):
+                self._steps[position] = replace(self._steps[position], copies=True)
 
     def _inputs(self, op: Operation, origin: Origin) -> tuple[int, ...]:
         slots, values = self._slots, self._values
@@ -125,7 +269,10 @@ class _Lowering:
         if slot is None:
             slot = self._reads[tensor] = self._slot(tensor, value=True)
             self._read_from[len(self._steps)] = (variable_of(tensor),)
-            self._steps.append(Step(READ, (self._slots[tensor],), (slot,), origin, traits=_READ_TRAITS))
+            guards = self._liveness.tensors.get(tensor, ALWAYS).guards
+            self._steps.append(
+                Step(READ, (self._slots[tensor],), (slot,), origin, traits=_READ_TRAITS, guards=guards)
+            )
         return slot
 
     def _mark_copies(self, fetched: Sequence[int]) -> None:

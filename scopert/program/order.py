@@ -7,12 +7,12 @@ there; see `execution_order` for the rule in full.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from heapq import heapify, heappop, heappush
 
 from scopert.graph.operation import Operation
 from scopert.graph.tensor import Tensor
-from scopert.program.variables import touched
+from scopert.program.frames import LoopNode, Node, dependencies, touched_by
 
 
 def needed(targets: Iterable[Operation], is_fed: Callable[[Tensor], bool]) -> list[Operation]:
@@ -49,23 +49,24 @@ def _number(op: Operation) -> int:
 class CycleError(ValueError):
     """The operations wait for each other; `ops` names those that cannot start."""
 
-    def __init__(self, ops: list[Operation]) -> None:
-        self.ops = ops
-        names = ", ".join(op.name for op in ops[:5])
+    def __init__(self, ops: Sequence[Node]) -> None:
+        self.ops = [node for node in ops if isinstance(node, Operation)]
+        names = ", ".join(node.name for node in ops[:5])
         super().__init__(f"Graph is invalid, contains a cycle with {len(ops)} nodes, including: {names}")
 
 
-def execution_order(ops: list[Operation], is_fed: Callable[[Tensor], bool]) -> list[Operation]:
-    """Sorts operations for execution.
+def execution_order(frame: LoopNode, is_fed: Callable[[Tensor], bool]) -> list[Node]:
+    """Sorts the operations and loops of a frame for execution.
 
-    The rule: of all operations that could run now, the first in creation order that writes no variable.
+    The rule: of all nodes that could run now, the first in creation order that writes no variable.
     If all of them write, the first whose variables nobody is left to read, but those that wait for this
     very write. If readers and writers wait for each other in a ring, creation order decides.
 
     Parameters
     ----------
-    ops : list of Operation
-        In creation order, and complete: what they depend on is fed or among them.
+    frame : LoopNode
+        Complete: what its operations depend on is fed or in the frame, but for the values of an earlier
+        iteration.
     is_fed : callable
         Whether a tensor's value is given from outside.
 
@@ -74,46 +75,40 @@ def execution_order(ops: list[Operation], is_fed: Callable[[Tensor], bool]) -> l
     CycleError
         If operations wait for each other.
     """
-    plan = _Plan(ops, is_fed)
-    order: list[Operation] = []
-    while (op := plan.next()) is not None:
-        order.append(op)
-        plan.done(op)
-    if len(order) != len(ops):
+    nodes = frame.nodes
+    plan = _Plan(nodes, dependencies(frame, is_fed))
+    order: list[Node] = []
+    while (node := plan.next()) is not None:
+        order.append(node)
+        plan.done(node)
+    if len(order) != len(nodes):
         started = set(order)
-        raise CycleError([op for op in ops if op not in started])
+        raise CycleError([node for node in nodes if node not in started])
     return order
 
 
 class _Plan:
-    def __init__(self, ops: list[Operation], is_fed: Callable[[Tensor], bool]) -> None:
+    def __init__(self, ops: list[Node], before: Callable[[Node], dict[Node, None]]) -> None:
         self._op = {op._id: op for op in ops}
-        self._followers: dict[Operation, list[Operation]] = {}
-        self._missing: dict[Operation, int] = {}
-        self._writes: dict[Operation, Collection[object]] = {}
-        self._reads: dict[Operation, Collection[object]] = {}
-        self._readers: dict[object, dict[Operation, None]] = {}
+        self._followers: dict[Node, list[Node]] = {}
+        self._missing: dict[Node, int] = {}
+        self._writes: dict[Node, Collection[object]] = {}
+        self._reads: dict[Node, Collection[object]] = {}
+        self._readers: dict[object, dict[Node, None]] = {}
         self._readers_left = 0
         for op in ops:
-            self._add(op, is_fed)
+            self._add(op, before(op))
         ready = [op for op in ops if not self._missing[op]]
         self._free = [op._id for op in ready if op not in self._writes]
         self._ready_writes = [op._id for op in ready if op in self._writes]
         heapify(self._free)
         heapify(self._ready_writes)
 
-    def _add(self, op: Operation, is_fed: Callable[[Tensor], bool]) -> None:
-        before: dict[Operation, None] = {}
-        for tensor in op._inputs:
-            if not is_fed(tensor):
-                before[tensor._op] = None
-        for other in op._control_inputs:
-            if other._id in self._op:
-                before[other] = None
+    def _add(self, op: Node, before: dict[Node, None]) -> None:
         self._missing[op] = len(before)
         for other in before:
             self._followers.setdefault(other, []).append(op)
-        reads, writes = touched(op)
+        reads, writes = touched_by(op)
         if writes:
             self._writes[op] = writes
         if reads:
@@ -121,7 +116,7 @@ class _Plan:
             for variable in reads:
                 self._readers.setdefault(variable, {})[op] = None
 
-    def next(self) -> Operation | None:
+    def next(self) -> Node | None:
         if self._free:
             return self._op[heappop(self._free)]
         waiting = self._ready_writes
@@ -136,7 +131,7 @@ class _Plan:
                     return self._op[number]
         return self._op[heappop(waiting)]
 
-    def _nobody_reads_first(self, write: Operation) -> bool:
+    def _nobody_reads_first(self, write: Node) -> bool:
         """Whether all readers of what it writes that are still to run wait for it."""
         left = {reader for variable in self._writes[write] for reader in self._readers.get(variable, ())}
         left.discard(write)
@@ -149,7 +144,7 @@ class _Plan:
                     stack.append(op)
         return not left
 
-    def done(self, op: Operation) -> None:
+    def done(self, op: Node) -> None:
         for variable in self._reads.get(op, ()):
             del self._readers[variable][op]
         for other in self._followers.get(op, ()):
