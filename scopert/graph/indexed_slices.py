@@ -65,6 +65,14 @@ class IndexedSlices:
     def graph(self) -> Graph:
         return self._values.graph
 
+    def _to_components(self) -> tuple[Tensor, ...]:
+        if self._dense_shape is None:
+            return (self._values, self._indices)
+        return (self._values, self._indices, self._dense_shape)
+
+    def _from_components(self, components: tuple[Tensor, ...]) -> IndexedSlices:
+        return IndexedSlices(*components)
+
     def __repr__(self) -> str:
         dense = "" if self._dense_shape is None else f", dense_shape={self._dense_shape}"
         return f"IndexedSlices(indices={self._indices}, values={self._values}{dense})"
