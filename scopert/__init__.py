@@ -135,6 +135,8 @@ from scopert.ops.array_transpose import matrix_transpose as matrix_transpose
 from scopert.ops.array_transpose import transpose as transpose
 from scopert.ops.array_where import where as where
 from scopert.ops.array_where import where_v2 as where_v2
+from scopert.ops.control_flow_cond import cond as cond
+from scopert.ops.control_flow_while import while_loop as while_loop
 from scopert.ops.linalg_eye import eye as eye
 from scopert.ops.linalg_qr import qr as qr
 from scopert.ops.math_addn import accumulate_n as accumulate_n
@@ -378,6 +380,7 @@ __all__ = [
     "complex128",
     "complex64",
     "concat",
+    "cond",
     "conj",
     "constant",
     "constant_initializer",
@@ -623,12 +626,16 @@ __all__ = [
     "version",
     "where",
     "where_v2",
+    "while_loop",
     "zeros",
     "zeros_initializer",
     "zeros_like",
     "__version__",
 ]
 from scopert.ops import array_diag_band as _array_diag_band
+from scopert.ops import composite as _composite
+from scopert.ops import control_flow_context as _control_flow_context
+from scopert.ops import control_flow_ops as _control_flow_ops
 from scopert.ops import convolution_kernels as _convolution_kernels
 from scopert.ops import ctc_kernels as _ctc_kernels
 from scopert.ops import float_math as _float_math
@@ -655,6 +662,7 @@ from scopert.ops import random_samplers as _random_samplers
 from scopert.ops import random_stream as _random_stream
 from scopert.ops import raw as _raw
 from scopert.ops import selection_kernels as _selection_kernels
+from scopert.ops import slices as _slices
 from scopert.ops import softmax_kernels as _softmax_kernels
 from scopert.ops import state_gather as _state_gather
 from scopert.ops import state_resource as _state_resource
