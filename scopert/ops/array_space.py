@@ -78,7 +78,9 @@ def _to_batch(xp: Any, array: Any, block: tuple[int, ...], paddings: list[tuple[
     for axis, size in enumerate(block):
         if padded.shape[axis + 1] % size:
             raise InvalidArgumentError(
-                None, None, f"padded_shape[{axis}]={padded.shape[axis + 1]} is not divisible by block_shape[{axis}]={size}"
+                None,
+                None,
+                f"padded_shape[{axis}]={padded.shape[axis + 1]} is not divisible by block_shape[{axis}]={size}",
             )
     batch, inner = array.shape[0], padded.shape[1 + len(block) :]
     cut: list[int] = [batch]
@@ -96,7 +98,9 @@ def _from_batch(xp: Any, array: Any, block: tuple[int, ...], crops: list[tuple[i
     count, blocks = len(block), int(np.prod(block, dtype=np.int64))
     if array.shape[0] % blocks:
         raise InvalidArgumentError(
-            None, None, f"Input batch dimension ({array.shape[0]}) is not divisible by product of block sizes ({blocks})"
+            None,
+            None,
+            f"Input batch dimension ({array.shape[0]}) is not divisible by product of block sizes ({blocks})",
         )
     batch, inner = array.shape[0] // blocks, array.shape[1 + count :]
     cut = array.reshape(*block, batch, *array.shape[1:])

@@ -30,7 +30,7 @@ class UniqueWithCountsOutput(NamedTuple):
 
     y: Tensor
     idx: Tensor
-    count: Tensor
+    count: Tensor  # type: ignore[assignment]  # TensorFlow's name for it
 
 
 class ListDiffOutput(NamedTuple):
