@@ -69,10 +69,14 @@ from scopert.graph.stack import get_default_graph as get_default_graph
 from scopert.graph.stack import get_default_session as get_default_session
 from scopert.graph.stack import reset_default_graph as reset_default_graph
 from scopert.graph.tensor import Tensor as Tensor
+from scopert.ops.array_bits import bitcast as bitcast
+from scopert.ops.array_bits import unravel_index as unravel_index
 from scopert.ops.array_broadcast import broadcast_dynamic_shape as broadcast_dynamic_shape
 from scopert.ops.array_broadcast import broadcast_static_shape as broadcast_static_shape
 from scopert.ops.array_broadcast import broadcast_to as broadcast_to
 from scopert.ops.array_concat import concat as concat
+from scopert.ops.array_depth import depth_to_space as depth_to_space
+from scopert.ops.array_depth import space_to_depth as space_to_depth
 from scopert.ops.array_diag import diag as diag
 from scopert.ops.array_diag import diag_part as diag_part
 from scopert.ops.array_diag import matrix_band_part as matrix_band_part
@@ -100,6 +104,8 @@ from scopert.ops.array_mask import sequence_mask as sequence_mask
 from scopert.ops.array_meshgrid import meshgrid as meshgrid
 from scopert.ops.array_one_hot import one_hot as one_hot
 from scopert.ops.array_pad import pad as pad
+from scopert.ops.array_partition import dynamic_partition as dynamic_partition
+from scopert.ops.array_partition import dynamic_stitch as dynamic_stitch
 from scopert.ops.array_range import linspace as lin_space
 from scopert.ops.array_range import linspace as linspace
 from scopert.ops.array_range import range as range
@@ -124,6 +130,11 @@ from scopert.ops.array_shape import shape_n as shape_n
 from scopert.ops.array_shape import size as size
 from scopert.ops.array_shape import squeeze as squeeze
 from scopert.ops.array_slice import slice as slice
+from scopert.ops.array_space import batch_to_space as batch_to_space
+from scopert.ops.array_space import batch_to_space_nd as batch_to_space_nd
+from scopert.ops.array_space import required_space_to_batch_paddings as required_space_to_batch_paddings
+from scopert.ops.array_space import space_to_batch as space_to_batch
+from scopert.ops.array_space import space_to_batch_nd as space_to_batch_nd
 from scopert.ops.array_split import split as split
 from scopert.ops.array_stack import parallel_stack as parallel_stack
 from scopert.ops.array_stack import stack as stack
@@ -133,6 +144,10 @@ from scopert.ops.array_tile import tile as tile
 from scopert.ops.array_transpose import invert_permutation as invert_permutation
 from scopert.ops.array_transpose import matrix_transpose as matrix_transpose
 from scopert.ops.array_transpose import transpose as transpose
+from scopert.ops.array_unique import searchsorted as searchsorted
+from scopert.ops.array_unique import setdiff1d as setdiff1d
+from scopert.ops.array_unique import unique as unique
+from scopert.ops.array_unique import unique_with_counts as unique_with_counts
 from scopert.ops.array_where import where as where
 from scopert.ops.array_where import where_v2 as where_v2
 from scopert.ops.control_flow_cond import cond as cond
@@ -364,7 +379,10 @@ __all__ = [
     "assign_sub",
     "batch_gather",
     "batch_scatter_update",
+    "batch_to_space",
+    "batch_to_space_nd",
     "bfloat16",
+    "bitcast",
     "bitwise",
     "bool",
     "boolean_mask",
@@ -390,6 +408,7 @@ __all__ = [
     "convert_to_tensor",
     "count_up_to",
     "debugging",
+    "depth_to_space",
     "device",
     "diag",
     "diag_part",
@@ -402,6 +421,8 @@ __all__ = [
     "divide",
     "double",
     "dtypes",
+    "dynamic_partition",
+    "dynamic_stitch",
     "enable_resource_variables",
     "enable_v2_tensorshape",
     "ensure_shape",
@@ -542,6 +563,7 @@ __all__ = [
     "register_tensor_conversion_function",
     "repeat",
     "report_uninitialized_variables",
+    "required_space_to_batch_paddings",
     "reset_default_graph",
     "reshape",
     "resource",
@@ -565,14 +587,19 @@ __all__ = [
     "scatter_nd_update",
     "scatter_sub",
     "scatter_update",
+    "searchsorted",
     "sequence_mask",
     "set_random_seed",
+    "setdiff1d",
     "shape",
     "shape_n",
     "sigmoid",
     "sign",
     "size",
     "slice",
+    "space_to_batch",
+    "space_to_batch_nd",
+    "space_to_depth",
     "sparse_matmul",
     "split",
     "sqrt",
@@ -615,6 +642,9 @@ __all__ = [
     "uint64",
     "uint8",
     "uniform_unit_scaling_initializer",
+    "unique",
+    "unique_with_counts",
+    "unravel_index",
     "unstack",
     "variable_axis_size_partitioner",
     "variable_creator_scope",

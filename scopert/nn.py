@@ -1,6 +1,9 @@
 """Generated from the @public table by scopert/compat/namespace.py; do not edit."""
 # ruff: noqa
 
+from scopert.ops.array_depth import depth_to_space as depth_to_space
+from scopert.ops.array_depth import space_to_depth as space_to_depth
+from scopert.ops.array_space import space_to_batch as space_to_batch
 from scopert.ops.candidate_sampling import all_candidate_sampler as all_candidate_sampler
 from scopert.ops.candidate_sampling import compute_accidental_hits as compute_accidental_hits
 from scopert.ops.candidate_sampling import fixed_unigram_candidate_sampler as fixed_unigram_candidate_sampler
@@ -105,6 +108,7 @@ __all__ = [
     "conv_transpose",
     "convolution",
     "crelu",
+    "depth_to_space",
     "depthwise_conv2d",
     "depthwise_conv2d_backprop_filter",
     "depthwise_conv2d_backprop_input",
@@ -148,6 +152,8 @@ __all__ = [
     "softmax_cross_entropy_with_logits_v2",
     "softplus",
     "softsign",
+    "space_to_batch",
+    "space_to_depth",
     "sparse_softmax_cross_entropy_with_logits",
     "sufficient_statistics",
     "tanh",
