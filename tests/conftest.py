@@ -5,6 +5,9 @@ import os
 import pytest
 
 os.environ.setdefault("SCOPERT_VERIFY", "1")
+# Several test processes with several BLAS threads each would only wait for one another.
+for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
 
 # Recording scripts run under TensorFlow 1.15.5, not here.
 collect_ignore_glob = ["**/record_*.py", "record_*.py"]
