@@ -150,6 +150,11 @@ from scopert.ops.array_unique import unique as unique
 from scopert.ops.array_unique import unique_with_counts as unique_with_counts
 from scopert.ops.array_where import where as where
 from scopert.ops.array_where import where_v2 as where_v2
+from scopert.ops.clip import clip_by_average_norm as clip_by_average_norm
+from scopert.ops.clip import clip_by_global_norm as clip_by_global_norm
+from scopert.ops.clip import clip_by_norm as clip_by_norm
+from scopert.ops.clip import clip_by_value as clip_by_value
+from scopert.ops.clip import global_norm as global_norm
 from scopert.ops.control_flow_cond import cond as cond
 from scopert.ops.control_flow_while import while_loop as while_loop
 from scopert.ops.linalg_eye import eye as eye
@@ -392,6 +397,10 @@ __all__ = [
     "cast",
     "ceil",
     "check_numerics",
+    "clip_by_average_norm",
+    "clip_by_global_norm",
+    "clip_by_norm",
+    "clip_by_value",
     "colocate_with",
     "compat",
     "complex",
@@ -453,6 +462,7 @@ __all__ = [
     "get_variable",
     "get_variable_scope",
     "gfile",
+    "global_norm",
     "global_variables",
     "global_variables_initializer",
     "glorot_normal_initializer",
@@ -693,6 +703,7 @@ from scopert.ops import random_stream as _random_stream
 from scopert.ops import raw as _raw
 from scopert.ops import selection_kernels as _selection_kernels
 from scopert.ops import slices as _slices
+from scopert.ops import slices_to_tensor as _slices_to_tensor
 from scopert.ops import softmax_kernels as _softmax_kernels
 from scopert.ops import state_gather as _state_gather
 from scopert.ops import state_resource as _state_resource

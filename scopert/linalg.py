@@ -9,6 +9,7 @@ from scopert.ops.array_diag import matrix_diag_part as diag_part
 from scopert.ops.array_diag import matrix_set_diag as set_diag
 from scopert.ops.array_transpose import matrix_transpose as matrix_transpose
 from scopert.ops.array_transpose import matrix_transpose as transpose
+from scopert.ops.clip import global_norm as global_norm
 from scopert.ops.linalg_eye import eye as eye
 from scopert.ops.linalg_qr import qr as qr
 from scopert.ops.math_matmul import matmul as matmul
@@ -20,6 +21,7 @@ __all__ = [
     "diag",
     "diag_part",
     "eye",
+    "global_norm",
     "l2_normalize",
     "matmul",
     "matrix_transpose",

@@ -13,6 +13,7 @@ from scopert.train.global_step import get_or_create_global_step as get_or_create
 from scopert.train.global_step import global_step as global_step
 from scopert.train.gradient_descent import GradientDescentOptimizer as GradientDescentOptimizer
 from scopert.train.momentum import MomentumOptimizer as MomentumOptimizer
+from scopert.train.moving_averages import ExponentialMovingAverage as ExponentialMovingAverage
 from scopert.train.optimizer import Optimizer as Optimizer
 from scopert.train.proximal import ProximalAdagradOptimizer as ProximalAdagradOptimizer
 from scopert.train.proximal import ProximalGradientDescentOptimizer as ProximalGradientDescentOptimizer
@@ -23,6 +24,7 @@ __all__ = [
     "AdagradDAOptimizer",
     "AdagradOptimizer",
     "AdamOptimizer",
+    "ExponentialMovingAverage",
     "FtrlOptimizer",
     "GradientDescentOptimizer",
     "MomentumOptimizer",

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from scopert.graph.build import apply
 from scopert.graph.indexed_slices import IndexedSlices
 from scopert.graph.scopes import colocate_with, control_dependencies
 from scopert.graph.stack import get_default_graph
 from scopert.graph.tensor import Tensor
 from scopert.ops.math_unary import sqrt
 from scopert.ops.no_op import group
+from scopert.ops.raw import raw
 from scopert.ops.state_assign import assign, assign_sub
+from scopert.ops.state_scatter import scatter_add
 from scopert.public import public
 from scopert.train.hyperparameters import as_hyperparameter, like, update
 from scopert.train.optimizer import Optimizer
@@ -96,18 +97,14 @@ class AdamOptimizer(Optimizer):
         )  # fmt: skip
 
     def _apply_sparse(self, grad: IndexedSlices, var: Any) -> Any:
-        from scopert.ops.state_scatter import scatter_add
-
         def add(slot: Any, indices: Any, values: Any) -> Any:
             return scatter_add(slot, indices, values, use_locking=self._use_locking)
 
         return self._apply_sparse_shared(grad.values, var, grad.indices, add)
 
     def _resource_apply_sparse(self, grad: Tensor, handle: Any, indices: Tensor) -> Any:
-        from scopert.ops.state_scatter import RESOURCE_SCATTER_ADD
-
         def add(slot: Any, indices: Any, values: Any) -> Any:
-            with control_dependencies([apply(RESOURCE_SCATTER_ADD, slot.handle, indices, values)]):
+            with control_dependencies([raw("ResourceScatterAdd", slot.handle, indices, values)]):
                 return slot.value()
 
         return self._apply_sparse_shared(grad, handle, indices, add)

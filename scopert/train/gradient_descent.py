@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from scopert.graph.build import apply
 from scopert.graph.indexed_slices import IndexedSlices
 from scopert.graph.tensor import Tensor
+from scopert.ops.raw import raw
 from scopert.public import public
 from scopert.train.hyperparameters import as_hyperparameter, like, update
 from scopert.train.optimizer import Optimizer
@@ -51,11 +51,9 @@ class GradientDescentOptimizer(Optimizer):
         return update("ResourceApplyGradientDescent", handle.handle, rate, grad, use_locking=self._use_locking)
 
     def _resource_apply_sparse_duplicate_indices(self, grad: Tensor, handle: Any, indices: Tensor) -> Any:
-        from scopert.ops.state_scatter import RESOURCE_SCATTER_ADD
-
         # Adding up what repeats: rows need not be unique here.
         rate = self._call_if_callable(self._learning_rate)
-        return apply(RESOURCE_SCATTER_ADD, handle.handle, indices, -grad * rate)
+        return raw("ResourceScatterAdd", handle.handle, indices, -grad * rate)
 
     def _apply_sparse_duplicate_indices(self, grad: IndexedSlices, var: Any) -> Any:
         step = grad.values * like(self._learning_rate_tensor, var)

@@ -27,6 +27,7 @@ from scopert.graph.stack import get_default_graph
 from scopert.graph.tensor import Tensor
 from scopert.ops.array_shape import shape
 from scopert.ops.no_op import group, tuple_
+from scopert.ops.raw import raw
 from scopert.ops.state_assign import assign_add
 from scopert.ops.state_resource import ASSIGN_ADD_VARIABLE_OP
 from scopert.public import public
@@ -358,9 +359,6 @@ def _advance(global_step: Any, scope: str) -> Any:
 
 def _sum_rows(values: Any, indices: Any) -> tuple[Tensor, Tensor]:
     """Each row once: its gradients summed, in the order of first occurrence."""
-    from scopert.ops.array_unique import unique
-    from scopert.ops.math_segment import unsorted_segment_sum
-
-    unique_indices, positions = unique(indices)
-    summed = unsorted_segment_sum(values, positions, shape(unique_indices)[0])
+    unique_indices, positions = raw("Unique", indices)
+    summed = raw("UnsortedSegmentSum", values, positions, shape(unique_indices)[0])
     return summed, unique_indices
