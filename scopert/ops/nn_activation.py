@@ -228,7 +228,7 @@ def leaky_relu(features: Any, alpha: float = 0.2, name: str | None = None) -> Te
     with name_scope(name, "LeakyRelu", [features]) as scope:
         features = convert_to_tensor(features, name="features")
         if features.dtype.is_integer:
-            features = cast(features, "float32", name="ToFloat")
+            features = cast(features, "float32")
         return apply(LEAKY_RELU, features, name=scope, alpha=float(alpha))
 
 

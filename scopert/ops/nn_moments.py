@@ -136,7 +136,7 @@ def sufficient_statistics(
             number = 1
             for axis in axes:
                 number *= sizes[axis] or 0
-            count = constant(number, dtype=x.dtype, name="count")
+            count = constant(number, dtype=x.dtype)
         else:
             lengths = gather(cast(shape_of(x), x.dtype), axes)
             count = reduce_prod(lengths, name="count")

@@ -12,6 +12,7 @@ from scopert.graph.operation import Operation
 from scopert.graph.scopes import name_scope
 from scopert.graph.shape_rules import same_as, same_as_first, with_rank
 from scopert.graph.tensor import Shape, Tensor
+from scopert.ops.array_reverse import reverse
 from scopert.ops.convolution_kernels import count_windows, pad_axes
 from scopert.ops.math_unary import negative
 from scopert.ops.pooling_kernels import lowest
@@ -154,6 +155,4 @@ def dilation2d(
 def erosion2d(value: Any, kernel: Any, strides: Any, rates: Any, padding: str, name: str | None = None) -> Tensor:
     """Greyscale erosion: the smallest ``value - kernel`` in each window; dilation of the negative. See `dilation2d`."""
     with name_scope(name, "erosion2d", [value, kernel]) as scope:
-        from scopert.ops.array_reverse import reverse
-
         return negative(dilation2d(negative(value), reverse(kernel, [0, 1]), strides, rates, padding, name=scope))

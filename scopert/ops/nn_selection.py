@@ -181,7 +181,7 @@ def in_top_k(predictions: Any, targets: Any, k: Any, name: str | None = None) ->
         ``(batch,)``. A class that does not exist gives False.
     """
     with name_scope(name, "in_top_k"):
-        return apply(IN_TOP_K_V2, predictions, targets, k)
+        return apply(IN_TOP_K_V2, predictions, targets, k, name=name)
 
 
 @public("contrib.nn.nth_element")

@@ -17,6 +17,7 @@ from scopert.graph.shape_rules import at_least_rank
 from scopert.graph.tensor import Shape, Tensor
 from scopert.ops.array_concat import concat
 from scopert.ops.array_shape import shape as shape_of
+from scopert.ops.array_space import batch_to_space_nd, required_space_to_batch_paddings, space_to_batch_nd
 from scopert.ops.array_stack import stack
 from scopert.public import public
 
@@ -99,8 +100,6 @@ class SpaceToBatch:
         """The op applied with the dilation."""
         if self._plain:
             return self._op(inputs, filters)
-        from scopert.ops.array_batch_space import batch_to_space_nd, required_space_to_batch_paddings, space_to_batch_nd
-
         sizes: Any = None
         if self._input_shape is not None:
             sizes = [self._input_shape[axis] for axis in self._axes]

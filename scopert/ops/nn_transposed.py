@@ -11,6 +11,7 @@ from scopert.graph.scopes import name_scope
 from scopert.graph.tensor import Tensor
 from scopert.ops.array_concat import concat
 from scopert.ops.array_shape import expand_dims, squeeze
+from scopert.ops.array_space import batch_to_space_nd, space_to_batch_nd
 from scopert.ops.nn_arguments import one_of, spatial_sequence
 from scopert.ops.nn_conv import CONV_2D_INPUT, CONV_3D_INPUT
 from scopert.public import public
@@ -188,8 +189,6 @@ def atrous_conv2d_transpose(
         If channels, `rate`, `padding` or `output_shape` are not valid.
     """
     with name_scope(name, "atrous_conv2d_transpose", [value, filters, output_shape]):
-        from scopert.ops.array_batch_space import batch_to_space_nd, space_to_batch_nd
-
         x = convert_to_tensor(value, name="value")
         w = convert_to_tensor(filters, name="filters")
         assert x._shape is not None and w._shape is not None
