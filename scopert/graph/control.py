@@ -44,8 +44,8 @@ class ControlDependencies:
 
     def covers(self, ops: Iterable[Operation]) -> bool:
         """Whether an operation with inputs from `ops` waits for the block's inputs already."""
-        seen, inputs = self.seen, self.inputs
-        return any(op in seen or op in inputs for op in ops)
+        seen = self.seen
+        return any(op in seen for op in ops)
 
 
 def control_inputs_for(stack: list[ControlDependencies], input_ops: list[Operation]) -> list[Operation]:
