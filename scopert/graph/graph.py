@@ -12,7 +12,7 @@ from scopert.graph import lookup, source
 from scopert.graph.control import ControlDependencies, control_inputs_for
 from scopert.graph.device import canonical_name, merge_names
 from scopert.graph.dtypes import DType
-from scopert.graph.opdef import OpDef, find_op
+from scopert.graph.opdef import OpDef, find_op, unknown_op
 from scopert.graph.operation import Operation
 from scopert.graph.stack import enter_graph, get_default_graph
 from scopert.graph.tensor import Tensor
@@ -167,10 +167,11 @@ class Graph:
         TypeError
             If an input is no tensor.
         ValueError
-            If the type is unknown, or an input is of another graph.
+            If an input is of another graph, or the type is unknown and `dtypes` does not say what it returns.
+            An operation of unknown type can be named, wired and looked up, but not run.
         """
         opdef = find_op(op_type)
-        if opdef is None:
+        if opdef is None and dtypes is None:
             raise ValueError(f"Op type not registered '{op_type}': scopert has no operation of this type.")
         for number, tensor in enumerate(inputs):
             if not isinstance(tensor, Tensor):
@@ -181,6 +182,9 @@ class Graph:
             for tensor, dtype in zip(inputs, input_types, strict=True):
                 if not tensor.dtype.is_compatible_with(dtype):
                     raise TypeError(f"Input {tensor} of op {op_type} has type {tensor.dtype}, expected {dtype}")
+        if opdef is None:
+            opdef = unknown_op(op_type, len(dtypes))
+            return self._add(opdef, list(inputs), dict(attrs or {}), list(dtypes), op_type if name is None else name)
         from scopert.graph.build import (  # they make operations through the graph
             complete_attrs,
             output_dtypes,
@@ -283,8 +287,8 @@ class Graph:
             return ControlDependencies(self, None)
         found: dict[Operation, None] = {}
         for item in control_inputs:
-            if hasattr(item, "dense_shape") and hasattr(item, "values"):  # IndexedSlices, SparseTensor
-                item = item.op
+            if hasattr(item, "op") and (hasattr(item, "dense_shape") or hasattr(item, "_handle")):
+                item = item.op  # IndexedSlices, SparseTensor, resource variables: not another read of them
             element = self.as_graph_element(item)
             found[element if isinstance(element, Operation) else element._op] = None
         ops = list(found)
@@ -331,9 +335,9 @@ class Graph:
             element = self.as_graph_element(getattr(op, "handle", op) if hasattr(op, "_in_graph_mode") else op)
             other = element if isinstance(element, Operation) else element._op
             local.colocation = [*others, other]
-            local.devices = []
         else:
             local.colocation = others
+        local.devices = []
         try:
             yield
         finally:

@@ -150,6 +150,12 @@ def define_op(
     return opdef
 
 
+def unknown_op(name: str, outputs: int) -> OpDef:
+    """A stand-in for the definition of an op that scopert lacks: no kernel, nothing known of its outputs."""
+    shapes: list[Shape] = [None] * outputs
+    return OpDef(name, "", "", "", lambda op: shapes, None, frozenset({STATEFUL}), True)
+
+
 def gradient(*names: str) -> Callable[[GradientRule], GradientRule]:
     """Attaches a gradient rule ``rule(op, *grads)`` to ops; the same as ``tf.RegisterGradient``."""
 

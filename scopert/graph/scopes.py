@@ -88,7 +88,7 @@ class name_scope:
         if self._entered is not None:
             graph, graph._local.name = self._entered
             self._entered = None
-        manager = self._managers.pop()
+        manager = self._managers.pop() if self._managers else None
         if manager is not None:
             manager.__exit__(None, None, None)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from scopert.graph.constant_value import known_shape
 from scopert.graph.operation import Operation
 from scopert.graph.shape import broadcast as broadcast_shapes
-from scopert.graph.shape import merge
+from scopert.graph.shape import brackets, merge
 from scopert.graph.tensor import Shape
 
 Rule = Callable[[Operation], list[Shape]]
@@ -27,8 +27,29 @@ def same_as_all(op: Operation) -> list[Shape]:
     """The one shape of all inputs, which must agree."""
     shape = op._inputs[0]._shape
     for tensor in op._inputs[1:]:
-        shape = merge(shape, tensor._shape)
+        shape = equal(shape, tensor._shape)
     return [shape]
+
+
+def equal(left: Shape, right: Shape) -> Shape:
+    """What is known of a shape that two tensors must share.
+
+    Raises
+    ------
+    ValueError
+        If they cannot, with the words of TensorFlow's shape inference.
+    """
+    try:
+        return merge(left, right)
+    except ValueError:
+        assert left is not None and right is not None
+        if len(left) != len(right):
+            raise ValueError(f"Shapes must be equal rank, but are {len(left)} and {len(right)}") from None
+        axis = next(i for i, (a, b) in enumerate(zip(left, right, strict=True)) if None not in (a, b) and a != b)
+        raise ValueError(
+            f"Dimension {axis} in both shapes must be equal, but are {left[axis]} and {right[axis]}. "
+            f"Shapes are {brackets(left)} and {brackets(right)}."
+        ) from None
 
 
 def broadcast(op: Operation) -> list[Shape]:

@@ -13,8 +13,7 @@ from scopert.graph.constant import constant
 from scopert.graph.dtypes import DType, int32
 from scopert.graph.opdef import READS, STATEFUL, WRITES, define_op, gradient
 from scopert.graph.operation import Operation
-from scopert.graph.shape import merge
-from scopert.graph.shape_rules import scalar
+from scopert.graph.shape_rules import equal, scalar
 from scopert.graph.tensor import Shape, Tensor
 from scopert.ops.state_variables import NUMBERS, check_same_shape, count_up_to_kernel
 
@@ -85,7 +84,7 @@ def _assign_shape(op: Operation) -> list[Shape]:
     handle = handle_of(op._inputs[0])
     if handle is not None:
         _check_dtype(op, handle)
-        merge(handle.attrs["shape"], op._inputs[1]._shape)
+        equal(handle.attrs["shape"], op._inputs[1]._shape)
     return []
 
 

@@ -9,7 +9,7 @@ from scopert.graph.build import apply
 from scopert.graph.convert import to_tensor
 from scopert.graph.opdef import STATEFUL, WRITES, OpDef, define_op
 from scopert.graph.operation import Operation
-from scopert.graph.shape import merge
+from scopert.graph.shape_rules import equal
 from scopert.graph.tensor import Shape
 from scopert.ops.state_resource import handle_shape
 from scopert.ops.state_scatter_kernels import UPDATES, scatter_rows, scatter_slices
@@ -25,7 +25,7 @@ def _check_rows(target: Shape, op: Operation) -> None:
         raise ValueError("Shape must be at least rank 1 but is rank 0")
     if target is None or indices is None or updates is None or not updates:
         return
-    merge(updates, indices + target[1:])
+    equal(updates, indices + target[1:])
 
 
 def _check_slices(target: Shape, op: Operation) -> None:
@@ -41,14 +41,14 @@ def _check_slices(target: Shape, op: Operation) -> None:
         raise ValueError(f"The inner {depth} dimensions of indices do not fit an output of rank {len(target)}")
     outer = len(indices) - 1
     try:
-        merge(updates[:outer], indices[:-1])
+        equal(updates[:outer], indices[:-1])
     except ValueError as error:
         raise ValueError(
             f"The outer {outer} dimensions of indices.shape={list(indices)} must match the outer {outer} dimensions of "
             f"updates.shape={list(updates)}: {error}"
         ) from None
     try:
-        merge(updates[outer:], target[depth:])
+        equal(updates[outer:], target[depth:])
     except ValueError as error:
         raise ValueError(
             f"The inner {len(target) - depth} dimensions of output.shape={list(target)} must match the inner "

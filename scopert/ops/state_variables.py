@@ -11,8 +11,7 @@ from typing import Any
 from scopert.errors import InvalidArgumentError, OutOfRangeError
 from scopert.graph.opdef import STATEFUL, WRITES, define_op
 from scopert.graph.operation import Operation
-from scopert.graph.shape import merge
-from scopert.graph.shape_rules import from_attr, scalar
+from scopert.graph.shape_rules import equal, from_attr, scalar
 from scopert.graph.tensor import Shape
 
 NUMBERS = (
@@ -53,7 +52,7 @@ VARIABLE = define_op(
 
 def _assign_shape(op: Operation) -> list[Shape]:
     ref, value = op._inputs
-    return [merge(ref._shape, value._shape) if op.attrs["validate_shape"] else value._shape]
+    return [equal(ref._shape, value._shape) if op.attrs["validate_shape"] else value._shape]
 
 
 def _assign_kernel(xp: Any, ref: Any, value: Any, *, validate_shape: bool) -> Any:
@@ -99,7 +98,7 @@ def _assign_sub_kernel(xp: Any, ref: Any, value: Any) -> Any:
 
 
 def _merged(op: Operation) -> list[Shape]:
-    return [merge(op._inputs[0]._shape, op._inputs[1]._shape)]
+    return [equal(op._inputs[0]._shape, op._inputs[1]._shape)]
 
 
 ASSIGN_ADD = define_op(

@@ -9,9 +9,12 @@ from typing import Any, NoReturn
 from scopert.graph.dtypes import DType
 from scopert.graph.graph import Graph
 from scopert.graph.operation import Operation
+from scopert.graph.scopes import init_scope
 from scopert.graph.shape import TensorShape, text
 from scopert.graph.stack import default_session
 from scopert.graph.tensor import Shape, Tensor
+from scopert.ops.control_flow_cond import cond
+from scopert.ops.state_assign import is_variable_initialized
 from scopert.public import public
 from scopert.scope.distribution import VariableAggregation, VariableSynchronization
 from scopert.scope.sparse_updates import SparseUpdates
@@ -224,6 +227,14 @@ class Variable(SparseUpdates, metaclass=_Created):
     def eval(self, session: Any = None) -> Any:
         """The value in `session`, or in the default session, as a NumPy array."""
         return self._as_graph_element().eval(session=session)
+
+    def initialized_value(self) -> Tensor:
+        """The value, or the initial value where the variable is not initialized yet.
+
+        For initial values of other variables: all initializers run at once, in no order.
+        """
+        with init_scope():
+            return cond(is_variable_initialized(self), self.read_value, lambda: self.initial_value)
 
     def load(self, value: Any, session: Any = None) -> None:
         """Sets the value in `session`, or in the default session, without adding operations.

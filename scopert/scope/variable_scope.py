@@ -231,7 +231,8 @@ class variable_scope:
                 if self._name_scope is not None:
                     self._name_scope.__exit__(*exc)
             finally:
-                self._defaults.pop().__exit__(*exc)
+                if self._defaults:
+                    self._defaults.pop().__exit__(*exc)
 
 
 @public("variable_op_scope")
