@@ -7,21 +7,24 @@ library. See ``docs/backends.md`` for a whole backend on one page.
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from scopert.errors import CancelledError, InvalidArgumentError
-from scopert.graph.dtypes import DType
+from scopert.graph.dtypes import DType, resource, string, variant
 from scopert.graph.kernel import Origin, bind
-from scopert.graph.opdef import keyword_only
+from scopert.graph.opdef import VIEW, WRITES, keyword_only
+from scopert.graph.shape import is_compatible, text
 from scopert.program.ir import DEAD, LOOP, READ, Fetch, Loop, Program, Step, Value
 
 __all__ = [
-    "DEAD", "LOOP", "READ", "Backend", "BackendSpec", "CancelledError", "Capabilities",
-    "DType", "Executable", "Fetch", "InvalidArgumentError", "Kernel", "Loop",
-    "Origin", "Program", "RunContext", "Step", "StepFailed", "Value", "VariableRef", "bind", "last_uses",
-    "select_kernel",
+    "DEAD", "LOOP", "READ", "VIEW", "WRITES", "Backend", "BackendSpec", "CancelledError", "Capabilities", "DType",
+    "Executable", "Fetch", "InvalidArgumentError", "Kernel", "Loop", "Origin", "Program", "RunContext", "Step",
+    "StepFailed", "TraceRow", "Value", "VariableRef", "bind", "check_step", "last_uses", "select_kernel", "verifying",
 ]  # fmt: skip
 
 
@@ -56,6 +59,10 @@ class Kernel:
     when: Callable[[Origin], bool] | None = None
 
 
+#: A step, when it began, and when it ended.
+TraceRow: TypeAlias = tuple[Step, int, int]
+
+
 class VariableRef(Protocol):
     """A variable of one session, as kernels see it."""
 
@@ -79,7 +86,18 @@ class RunContext(Protocol):
     """What stateful kernels may ask of the session that runs them."""
 
     @property
-    def cancelled(self) -> bool: ...
+    def cancelled(self) -> bool:
+        """The session was closed."""
+
+    @property
+    def write_lock(self) -> AbstractContextManager[Any]:
+        """Held while a step changes a variable."""
+
+    def check(self) -> None:
+        """Raises CancelledError or DeadlineExceededError if the run should end."""
+
+    def wait_for(self, condition: threading.Condition, predicate: Callable[[], bool]) -> None:
+        """Waits, with `condition` held, until `predicate` holds; raises as `check` does."""
 
     def op_state(self, op: Origin, factory: Callable[[], Any]) -> Any:
         """State of an operation that lasts as long as the session (a counter, a queue)."""
@@ -91,8 +109,12 @@ class RunContext(Protocol):
 class Executable(Protocol):
     """A compiled program."""
 
-    def run(self, feeds: Sequence[Any]) -> list[Any]:
-        """Runs once. `feeds` are host arrays; results are arrays or scalars that the caller owns."""
+    def run(self, feeds: Sequence[Any], trace: list[TraceRow] | None = None) -> list[Any]:
+        """Runs once. `feeds` are host arrays; results are arrays or scalars that the caller owns.
+
+        With `trace`, appends when each step began and ended, in nanoseconds of `time.perf_counter_ns`.
+        A step that fails ends the run with `StepFailed`.
+        """
 
 
 @runtime_checkable
@@ -143,7 +165,9 @@ class StepFailed(Exception):
         self.inputs = inputs
 
 
-def select_kernel(step: Step, xp: Any, context: RunContext, own: Mapping[str, Sequence[Kernel]] | None = None) -> Callable[..., Any]:
+def select_kernel(
+    step: Step, xp: Any, context: RunContext, own: Mapping[str, Sequence[Kernel]] | None = None
+) -> Callable[..., Any]:
     """The callable of a step: the first of the backend's `own` kernels that fits, else the generic one.
 
     Raises
@@ -155,7 +179,9 @@ def select_kernel(step: Step, xp: Any, context: RunContext, own: Mapping[str, Se
         if kernel.when is None or kernel.when(step.origin):
             return bind(kernel.function, keyword_only(kernel.function), xp, step.origin, context)
     if step.kernel is None:
-        raise NotImplementedError(f"no kernel for op {step.op!r} (operation {step.origin.name!r}, made at {step.origin.where})")
+        raise NotImplementedError(
+            f"no kernel for op {step.op!r} (operation {step.origin.name!r}, made at {step.origin.where})"
+        )
     return bind(step.kernel, step.keywords, xp, step.origin, context)
 
 
@@ -170,6 +196,36 @@ def last_uses(program: Program) -> list[tuple[int, ...]]:
         forget.append(tuple(last))
     forget.reverse()
     return forget
+
+
+def verifying() -> bool:
+    """Whether every step is checked while it runs (environment variable ``SCOPERT_VERIFY=1``)."""
+    return os.environ.get("SCOPERT_VERIFY", "") not in ("", "0")
+
+
+def check_step(program: Program, step: Step, made: Sequence[Any]) -> None:
+    """Checks what a kernel returned against the types and static shapes of the program.
+
+    Raises
+    ------
+    AssertionError
+        If they differ: the kernel or the shape rule is wrong.
+    """
+    assert len(made) == len(step.outputs), f"{step.op} returned {len(made)} values, {len(step.outputs)} expected"
+    for slot, array in zip(step.outputs, made, strict=True):
+        value = program.values[slot]
+        dtype = value.dtype
+        if dtype.is_ref or dtype in (resource, variant) or array is None:
+            continue
+        if dtype is string and isinstance(array, bytes):
+            shape: tuple[int, ...] = ()
+        else:
+            found = getattr(array, "dtype", type(array).__name__)
+            assert found == dtype.np, f"{step.op} returned {found} for {value.name}, declared {dtype.name}"
+            shape = array.shape
+        assert is_compatible(value.shape, shape), (
+            f"{step.op} returned shape {shape} for {value.name}, the static shape is {text(value.shape)}"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,4 +58,7 @@ class NumpyBackend:
 
     def compile(self, program: Program, context: RunContext) -> Executable:
         """Binds every step's kernel."""
-        return NumpyExecutable(program, context)
+        own: dict[str, list[Kernel]] = {}
+        for kernel in self.kernels():
+            own.setdefault(kernel.op, []).append(kernel)
+        return NumpyExecutable(program, context, own)

@@ -137,6 +137,8 @@ class Program:
         Slots that the caller fills, in the order of the feeds.
     constants : dict
         Slot -> array, never written.
+    variables : dict
+        Slot -> operation that stands for the variable; the slot holds a `VariableRef`.
     steps : tuple of Step
     fetches : tuple of Fetch
     """
@@ -144,6 +146,7 @@ class Program:
     values: tuple[Value, ...]
     feeds: tuple[int, ...]
     constants: dict[int, Any]
+    variables: dict[int, Origin]
     steps: tuple[Step, ...]
     fetches: tuple[Fetch, ...]
     notes: tuple[str, ...] = field(default=())
@@ -159,8 +162,10 @@ def _lines(program: Program) -> Iterator[str]:
         yield _row(program, slot, f"feed {program.values[slot].name}")
     for slot in program.constants:
         yield _row(program, slot, f"const {program.values[slot].name}")
+    for slot in program.variables:
+        yield _row(program, slot, f"variable {program.values[slot].name}")
     for step in program.steps:
-        action = " ".join([step.op, *(f"%{slot}" for slot in step.inputs)])
+        action = " ".join([step.op, *(f"%{slot}" for slot in step.inputs)]) + (" (copy)" if step.copies else "")
         if step.guards:
             action += " if " + " ".join(f"%{slot}" for slot in step.guards)
         note = f"; {step.origin.name}  {step.origin.where}"

@@ -16,13 +16,18 @@ from scopert.program.frames import EXITS, MERGES, SWITCHES, LoopNode, Node, fram
 from scopert.program.ir import LOOP, READ, Fetch, Loop, Program, Step, Value
 from scopert.program.liveness import ALWAYS, Life, Liveness, all_of, merged_conditions, predicate
 from scopert.program.order import execution_order, needed
-from scopert.program.variables import ref_arguments, touched, variable_of
+from scopert.program.variables import VARIABLE_OPS, ref_arguments, touched, variable_of
 
 _READ_TRAITS = frozenset({READS, VIEW})
 _VIEW_TRAITS = frozenset({VIEW})
+# Their slots are filled before a run.
+_NO_STEPS = VARIABLE_OPS | {"Const"}
 
 
-def lower(fetches: Sequence[Tensor], targets: Sequence[Operation], feeds: Sequence[Tensor]) -> Program:
+def lower(
+    fetches: Sequence[Tensor], targets: Sequence[Operation], feeds: Sequence[Tensor],
+    done: frozenset[Operation] = frozenset(),
+) -> Program:  # fmt: skip
     """Makes the Program of one set of fetches.
 
     Parameters
@@ -33,22 +38,29 @@ def lower(fetches: Sequence[Tensor], targets: Sequence[Operation], feeds: Sequen
         What only has to run.
     feeds : sequence of Tensor
         What the caller gives: their producers do not run.
+    done : frozenset of Operation
+        What has run already and does not run again; what is needed of it is fed.
 
     Raises
     ------
     CycleError
         If operations wait for each other.
     """
-    return _Lowering(fetches, targets, feeds).program()
+    return _Lowering(fetches, targets, feeds, done).program()
 
 
 class _Lowering:
-    def __init__(self, fetches: Sequence[Tensor], targets: Sequence[Operation], feeds: Sequence[Tensor]) -> None:
+    def __init__(
+        self, fetches: Sequence[Tensor], targets: Sequence[Operation], feeds: Sequence[Tensor],
+        done: frozenset[Operation],
+    ) -> None:  # fmt: skip
+        self._done = done
         self._fetches = fetches
         self._targets = targets
         self._values: list[Value] = []
         self._slots: dict[Tensor, int] = {}
         self._constants: dict[int, Any] = {}
+        self._variables: dict[int, Origin] = {}
         self._steps: list[Step] = []
         # What a reference was last read into; forgotten when its variable is written.
         self._reads: dict[Tensor, int] = {}
@@ -73,7 +85,7 @@ class _Lowering:
     def program(self) -> Program:
         is_fed = self._fed.__contains__
         wanted = [tensor._op for tensor in self._fetches if not is_fed(tensor)]
-        frame = frames(needed([*wanted, *self._targets], is_fed), is_fed)
+        frame = frames(needed([*wanted, *self._targets], is_fed, self._done), is_fed)
         fetched_refs = {t for t in self._fetches if t._dtype.is_ref and not is_fed(t)}
         for op in execution_order(frame, is_fed):
             if isinstance(op, LoopNode):
@@ -91,7 +103,7 @@ class _Lowering:
         self._mark_copies(slots)
         shared = self._shared()
         return Program(
-            tuple(self._values), self._feeds, self._constants, tuple(self._steps),
+            tuple(self._values), self._feeds, self._constants, self._variables, tuple(self._steps),
             tuple(Fetch(slot, slot in shared) for slot in slots),
         )  # fmt: skip
 
@@ -100,6 +112,10 @@ class _Lowering:
         life = self._liveness.of_op(op, self._fed.__contains__)
         if opdef.name == "Const":
             self._constants[self._new(op.outputs[0])] = op.attrs["value"]
+            self._set_life(op, life, life.guards)
+            return
+        if opdef.name in VARIABLE_OPS:
+            self._variables[self._new(op.outputs[0])] = origin_of(op)
             self._set_life(op, life, life.guards)
             return
         if not op.outputs and not op._inputs and not opdef.traits:
@@ -141,7 +157,7 @@ class _Lowering:
             return
         self._liveness.ops[op] = Life(life.conditions, guards)
         for tensor in op.outputs:
-            own = guards if op.type == "Const" else (self._slots[tensor],)
+            own = guards if op.type in _NO_STEPS else (self._slots[tensor],)
             self._liveness.tensors[tensor] = Life(life.conditions, own)
 
     def _mortal(self, tensor: Tensor) -> int:
@@ -191,7 +207,7 @@ class _Lowering:
     def _emit_loop(self, loop: LoopNode) -> None:
         is_fed = self._fed.__contains__
         shape = LoopShape(loop, execution_order(loop, is_fed), is_fed)
-        inner = _Lowering((), (), ())
+        inner = _Lowering((), (), (), self._done)
         inner._fed = self._fed
         first_enters = [enter for _, enter, _ in shape.variables]
         life = all_of([self._liveness.of_op(op, is_fed) for op in first_enters])
@@ -216,7 +232,7 @@ class _Lowering:
             ends.append(len(inner._steps))
         reads, writes = touched_by(loop)
         inner._copy_reads(set(writes))
-        program = Program(tuple(inner._values), feeds, inner._constants, tuple(inner._steps), ())
+        program = Program(tuple(inner._values), feeds, inner._constants, inner._variables, tuple(inner._steps), ())
         exits = loop.exits
         body = Loop(
             program, ends[0], ends[1], inner._slots[shape.condition.outputs[0]],
@@ -306,7 +322,8 @@ class _Lowering:
         """Slots whose memory may belong to a variable, a constant or a feed."""
         shared = {*self._feeds, *self._constants}
         for step in self._steps:
-            if (READS in step.traits and not step.copies) or step.op == LOOP or (VIEW in step.traits and any(slot in shared for slot in step.inputs)):
+            views = VIEW in step.traits and any(slot in shared for slot in step.inputs)
+            if views or step.op == LOOP or (READS in step.traits and not step.copies):
                 shared.update(step.outputs)
         return shared
 

@@ -15,7 +15,9 @@ from scopert.graph.tensor import Tensor
 from scopert.program.frames import LoopNode, Node, dependencies, touched_by
 
 
-def needed(targets: Iterable[Operation], is_fed: Callable[[Tensor], bool]) -> list[Operation]:
+def needed(
+    targets: Iterable[Operation], is_fed: Callable[[Tensor], bool], done: frozenset[Operation] = frozenset()
+) -> list[Operation]:
     """The operations that `targets` depend on, and themselves, in creation order.
 
     A fed tensor needs no producer. An operation without inputs whose outputs are all fed does not run
@@ -28,12 +30,12 @@ def needed(targets: Iterable[Operation], is_fed: Callable[[Tensor], bool]) -> li
         if op in found:
             continue
         found.add(op)
-        for tensor in op._inputs:
-            if tensor._op not in found and not is_fed(tensor):
-                stack.append(tensor._op)
-        for other in op._control_inputs:
-            if other not in found and not replaced(other, is_fed):
-                stack.append(other)
+        stack += [tensor._op for tensor in op._inputs if tensor._op not in found and not is_fed(tensor)]
+        stack += [
+            other
+            for other in op._control_inputs
+            if other not in found and other not in done and not replaced(other, is_fed)
+        ]
     return sorted(found, key=_number)
 
 
@@ -95,7 +97,6 @@ class _Plan:
         self._writes: dict[Node, Collection[object]] = {}
         self._reads: dict[Node, Collection[object]] = {}
         self._readers: dict[object, dict[Node, None]] = {}
-        self._readers_left = 0
         for op in ops:
             self._add(op, before(op))
         ready = [op for op in ops if not self._missing[op]]

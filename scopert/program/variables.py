@@ -12,6 +12,9 @@ from scopert.graph.tensor import Tensor
 
 NOTHING: Collection[object] = ()
 
+#: Operations that stand for a variable of the session, and compute nothing.
+VARIABLE_OPS = frozenset({"Variable", "VariableV2", "VarHandleOp"})
+
 
 def is_handle(tensor: Tensor) -> bool:
     """Whether a tensor stands for a variable (or another resource), and not for a value."""

@@ -3,27 +3,116 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
+from scopert.backend import Backend
+from scopert.errors import CancelledError, DeadlineExceededError, InvalidArgumentError
+from scopert.graph.graph import Graph
 from scopert.graph.kernel import Origin
-from scopert.runtime.store import Cell, VariableStore
+from scopert.runtime.cell import Cell
+from scopert.runtime.store import VariableStore
+
+# How long a blocked operation sleeps before it looks whether it was cancelled.
+_PATIENCE = 0.05
+
+
+class Handles:
+    """Values that a session keeps between runs, by name."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, Any] = {}
+        self._count = 0
+        self._lock = threading.Lock()
+
+    def keep(self, op: Origin, value: Any) -> bytes:
+        """Keeps a copy of a value; returns its name."""
+        with self._lock:
+            self._count += 1
+            name = f"{op.name};{self._count};/job:localhost/replica:0/task:0/device:CPU:0"
+            self._values[name] = np.array(value)
+        return name.encode()
+
+    def get(self, name: Any) -> Any:
+        """The value of this name; InvalidArgumentError if it is gone."""
+        key = name.decode() if isinstance(name, bytes) else str(name)
+        try:
+            return self._values[key]
+        except KeyError:
+            raise InvalidArgumentError(None, None, f"The tensor with handle '{key}' is not in the session store.") from None
+
+    def delete(self, name: Any) -> None:
+        """Drops a value; InvalidArgumentError if it is gone already."""
+        self.get(name)
+        self.discard(name)
+
+    def discard(self, name: Any) -> None:
+        """Drops a value if it is there."""
+        self._values.pop(name.decode() if isinstance(name, bytes) else str(name), None)
+
+
+class _Limit(threading.local):
+    deadline: float | None = None
 
 
 class SessionContext:
     """The state of one session: variables, and what operations keep between runs."""
 
-    def __init__(self, session: Any) -> None:
-        self.session = session
-        self.store = VariableStore()
+    def __init__(self, session: Any, backend: Backend, store: VariableStore | None) -> None:
+        # A session that nobody holds must go at once: executables hold the context, not the session.
+        self._session = weakref.ref(session)
+        self._closed = False
+        self.store = VariableStore(backend) if store is None else store
+        self.store.check_backend(backend)
+        self.handles = Handles()
         self._states: dict[str, Any] = {}
         self._lock = threading.RLock()
+        self._limit = _Limit()
 
     @property
     def cancelled(self) -> bool:
         """Whether the session was closed."""
-        closed: bool = self.session._closed
-        return closed
+        return self._closed
+
+    @property
+    def session(self) -> Any:
+        """The session, while it is there."""
+        return self._session()
+
+    @property
+    def write_lock(self) -> threading.RLock:
+        """Held by every step that changes a variable."""
+        return self.store.lock
+
+    @contextmanager
+    def limit(self, deadline: float | None) -> Iterator[None]:
+        """Sets the time (monotonic) at which blocked operations of this thread give up."""
+        old, self._limit.deadline = self._limit.deadline, deadline
+        try:
+            yield
+        finally:
+            self._limit.deadline = old
+
+    def check(self) -> None:
+        """Raises CancelledError if the session was closed, DeadlineExceededError if the run took too long."""
+        if self.cancelled:
+            raise CancelledError(None, None, "the session was closed while the operation waited")
+        if self._limit.deadline is not None and time.monotonic() > self._limit.deadline:
+            raise DeadlineExceededError(None, None, "Timed out waiting for notification")
+
+    def wait_for(self, condition: threading.Condition, predicate: Callable[[], bool]) -> None:
+        """Waits, with `condition` held, until `predicate` holds; raises as `check` does.
+
+        Ctrl-C ends the wait too.
+        """
+        while not predicate():
+            self.check()
+            condition.wait(_PATIENCE)
 
     def op_state(self, op: Origin, factory: Callable[[], Any]) -> Any:
         """State of an operation that lasts as long as the session."""
@@ -39,3 +128,12 @@ class SessionContext:
         """The variable that an operation stands for."""
         attrs = op.attrs
         return self.store.cell((attrs.get("container") or "", attrs.get("shared_name") or op.name), op)
+
+    def prepare(self, graph: Graph) -> None:
+        """Makes room for the variables of a graph."""
+        self.store.prepare(graph)
+
+    def close(self) -> None:
+        """Drops the states; blocked operations notice by `cancelled`."""
+        self._closed = True
+        self._states.clear()

@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from scopert.errors import InvalidArgumentError
 from scopert.graph.dtypes import string
 from scopert.graph.graph import Graph
 from scopert.graph.literals import as_array
 from scopert.graph.shape import is_compatible, tensor_shape
 from scopert.graph.tensor import Tensor
+from scopert.runtime.handles import TensorHandle
 
 
 def feed_tensor(graph: Graph, key: Any) -> Tensor:
@@ -33,8 +35,15 @@ def feed_tensor(graph: Graph, key: Any) -> Tensor:
     return tensor
 
 
-def feed_array(tensor: Tensor, value: Any) -> Any:
+def feed_array(tensor: Tensor, value: Any, handles: Any = None) -> Any:
     """A fed value as an array of the tensor's type.
+
+    Parameters
+    ----------
+    tensor : Tensor
+    value : object
+    handles : Handles, optional
+        What the session keeps between runs: a `TensorHandle` stands for a value in it.
 
     Raises
     ------
@@ -44,7 +53,16 @@ def feed_array(tensor: Tensor, value: Any) -> Any:
         If its shape does not fit.
     """
     dtype = tensor._dtype.base
-    array = value if type(value) is np.ndarray and value.dtype == dtype.np and dtype is not string else _convert(tensor, value)
+    if type(value) is np.ndarray and value.dtype == dtype.np and dtype is not string:
+        array = value
+    elif isinstance(value, TensorHandle):
+        array = handles.get(value.handle)
+        if array.dtype != dtype.np:
+            raise InvalidArgumentError(
+                None, tensor.op, f"the handle {value} holds {array.dtype}, tensor {tensor.name!r} is {dtype.name}"
+            )
+    else:
+        array = _convert(tensor, value)
     shape = tensor._shape
     if shape is not None and array.shape != shape and not is_compatible(array.shape, shape):
         raise ValueError(

@@ -9,6 +9,8 @@ from scopert.graph.graph import Graph
 from scopert.graph.indexed_slices import IndexedSlices, IndexedSlicesValue
 from scopert.graph.operation import Operation
 from scopert.graph.tensor import Tensor
+from scopert.public import public
+from scopert.runtime.handles import TensorHandle
 
 Build = Callable[[Sequence[Any]], Any]
 #: Of a fetched object: what to fetch instead, and how to put the values together.
@@ -21,6 +23,7 @@ FeedKeys = Callable[[Any], Sequence[Any]]
 _conversions: list[tuple[type, FetchFunction, FeedFunction | None, FeedKeys | None]] = []
 
 
+@public("register_session_run_conversion_functions")
 def register_session_run_conversion_functions(
     tensor_type: type,
     fetch_function: FetchFunction,
@@ -99,8 +102,9 @@ class FetchPlan:
         From the values of `tensors` to what the caller gets.
     """
 
-    def __init__(self, graph: Graph, fetches: Any) -> None:
+    def __init__(self, graph: Graph, fetches: Any, session: Any = None) -> None:
         self._graph = graph
+        self._session = session
         self._index: dict[Tensor, int] = {}
         self._operations: dict[Operation, None] = {}
         self.build = self._plan(fetches)
@@ -153,6 +157,9 @@ class FetchPlan:
             self._operations[element] = None
             return lambda values: None
         index = self._index.setdefault(element, len(self._index))
+        if element.op.type == "GetSessionHandle":
+            session, dtype = self._session, element.op.inputs[0].dtype.base
+            return lambda values: TensorHandle(values[index], dtype, session)
         return lambda values: values[index]
 
 

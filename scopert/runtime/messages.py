@@ -52,9 +52,9 @@ def checked(value: Any, kind: type) -> Any:
     """
     if kind is bool and isinstance(value, int):
         return bool(value)
-    if kind is int and isinstance(value, int) or hasattr(value, "__index__") and kind is int:
+    if (kind is int and isinstance(value, int)) or (hasattr(value, "__index__") and kind is int):
         return int(value)
-    if kind is float and (isinstance(value, _NUMBER) or hasattr(value, "__float__") and not isinstance(value, str)):
+    if kind is float and (isinstance(value, _NUMBER) or (hasattr(value, "__float__") and not isinstance(value, str))):
         return float(value)
     if kind is str and isinstance(value, (str, bytes)):
         return value.decode() if isinstance(value, bytes) else value

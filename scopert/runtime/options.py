@@ -2,7 +2,8 @@
 
 Fields with an effect:
 
-- ``ConfigProto``: `device_count` (``{"GPU": 0}`` keeps to the CPU), `allow_soft_placement`,
+- ``ConfigProto``: `backend` (not in TensorFlow: the name of a backend, see `scopert.backend_report`),
+  `device_count` (``{"GPU": 0}`` keeps to the CPU), `allow_soft_placement`,
   `log_device_placement`, `operation_timeout_in_ms`, ``gpu_options.visible_device_list`` (which GPU),
   ``graph_options.place_pruned_graph``;
 - ``RunOptions``: `timeout_in_ms`, `trace_level` (fills ``RunMetadata.step_stats``), `inter_op_thread_pool`
@@ -15,7 +16,7 @@ that does not exist here are named in an error; see `unsupported`.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from scopert.public import public
 from scopert.runtime.messages import Message
@@ -151,7 +152,7 @@ class ConfigProto(Message):
         "placement_period": int, "device_filters": [str], "gpu_options": GPUOptions,
         "allow_soft_placement": bool, "log_device_placement": bool, "graph_options": GraphOptions,
         "operation_timeout_in_ms": int, "rpc_options": RPCOptions, "cluster_def": ClusterDef,
-        "isolate_session_state": bool, "experimental": Experimental,
+        "isolate_session_state": bool, "experimental": Experimental, "backend": str,
     }  # fmt: skip
 
 
@@ -190,11 +191,11 @@ class RunOptions(Message):
 
 
 class NodeExecStats(Message):
-    """When one operation ran: microseconds since the epoch, and how long."""
+    """When one operation ran, in microseconds since the epoch, and how long; `op_nanos` is not in TensorFlow 1."""
 
     FIELDS: ClassVar[dict[str, Any]] = {
         "node_name": str, "all_start_micros": int, "op_start_rel_micros": int, "op_end_rel_micros": int,
-        "all_end_rel_micros": int, "timeline_label": str,
+        "all_end_rel_micros": int, "timeline_label": str, "op_nanos": int,
     }  # fmt: skip
 
 
@@ -202,6 +203,14 @@ class DeviceStepStats(Message):
     """The operations that ran on one device."""
 
     FIELDS: ClassVar[dict[str, Any]] = {"device": str, "node_stats": [NodeExecStats]}
+
+
+class StepRecord(NamedTuple):
+    """One step of a traced run: the operation's name, its type, and how long it took."""
+
+    name: str
+    op: str
+    seconds: float
 
 
 class StepStats(Message):
@@ -214,7 +223,18 @@ class StepStats(Message):
 class RunMetadata(Message):
     """What a run tells about itself: `step_stats`, if `RunOptions.trace_level` asks for it."""
 
-    FIELDS: ClassVar[dict[str, Any]] = {"step_stats": StepStats, "partition_graphs": [Message], "function_graphs": [Message]}
+    FIELDS: ClassVar[dict[str, Any]] = {
+        "step_stats": StepStats, "partition_graphs": [Message], "function_graphs": [Message],
+    }  # fmt: skip
+
+    @property
+    def steps(self) -> list[StepRecord]:
+        """The steps of `step_stats` as plain records (not in TensorFlow)."""
+        return [
+            StepRecord(node.node_name, node.timeline_label, node.op_nanos * 1e-9)
+            for device in self.step_stats.dev_stats
+            for node in device.node_stats
+        ]
 
 
 class CallableOptions(Message):

@@ -1,237 +1,169 @@
-"""`Session`: runs parts of a graph."""
+"""`Session` and `InteractiveSession`."""
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import logging
+from collections.abc import Sequence
 from typing import Any
 
-from scopert.backend import Executable, StepFailed
-from scopert.errors import InvalidArgumentError, UnimplementedError
 from scopert.graph.graph import Graph
-from scopert.graph.operation import Operation
-from scopert.graph.stack import get_default_graph, session_stack
-from scopert.graph.tensor import Tensor
-from scopert.program.lower import lower
-from scopert.program.order import CycleError
 from scopert.public import public
-from scopert.runtime.backends import default_backend
-from scopert.runtime.context import SessionContext
-from scopert.runtime.failures import op_error
-from scopert.runtime.feeds import feed_array, feed_tensor
-from scopert.runtime.fetches import FetchPlan, expand_feed
+from scopert.runtime.base_session import OPEN_SESSIONS
+from scopert.runtime.options import ConfigProto
+from scopert.runtime.partial_run import PartialRuns
+from scopert.runtime.store import VariableStore
 
-_LARGEST_CACHE = 256
-
-_Run = Callable[[Sequence[Any]], Any]
-
-
-class BaseSession:
-    """What `Session` and `InteractiveSession` share."""
-
-    def __init__(self, target: str = "", graph: Graph | None = None, config: Any = None) -> None:
-        self._closed = True
-        if graph is None:
-            graph = get_default_graph()
-        elif not isinstance(graph, Graph):
-            raise TypeError(f"graph must be a tf.Graph, but got {type(graph)}")
-        self._graph = graph
-        self._config = config
-        self._target = target
-        self._backend = default_backend()
-        self._context = SessionContext(self)
-        self._lock = threading.RLock()
-        self._changes = graph._changes
-        self._executables: OrderedDict[Any, Executable] = OrderedDict()
-        self._runs: OrderedDict[Any, tuple[Executable, list[Tensor], Any]] = OrderedDict()
-        self._closed = False
-
-    @property
-    def graph(self) -> Graph:
-        """The graph that the session runs."""
-        return self._graph
-
-    @property
-    def sess_str(self) -> str:
-        return self._target
-
-    def run(self, fetches: Any, feed_dict: Any = None, options: Any = None, run_metadata: Any = None) -> Any:
-        """Runs what `fetches` need, and returns their values.
-
-        Parameters
-        ----------
-        fetches : Tensor, Operation, variable, str, or a list, tuple, dict or namedtuple of such, nested
-        feed_dict : dict, optional
-            Values that take the place of tensors: keys are tensors or their names.
-        options : RunOptions, optional
-        run_metadata : RunMetadata, optional
-
-        Returns
-        -------
-        object
-            The structure of `fetches`, with arrays for tensors (scalars for shape ``()``) and None for
-            operations.
-
-        Raises
-        ------
-        RuntimeError
-            If the session is closed.
-        TypeError
-            If a fetch or a feed is of a wrong kind.
-        ValueError
-            If it does not belong to the graph, or a fed value's shape does not fit.
-        tf.errors.OpError
-            If an operation fails; `op` of the error names it.
-
-        Examples
-        --------
-        >>> import scopert as tf
-        >>> with tf.Graph().as_default(), tf.Session() as sess:
-        ...     sess.run({"a": tf.constant([1, 2])})
-        {'a': array([1, 2], dtype=int32)}
-        """
-        self._check_open()
-        if feed_dict and not isinstance(feed_dict, Mapping):
-            raise TypeError(f"feed_dict must be a dictionary, got {type(feed_dict).__name__}")
-        key = _key_of(fetches, feed_dict)
-        found = None
-        if key is not None and self._graph._changes == self._changes:
-            found = self._runs.get(key)
-        if found is not None:
-            executable, tensors, build = found
-            feeds = [feed_array(t, v) for t, v in zip(tensors, feed_dict.values(), strict=True)] if feed_dict else ()
-        else:
-            plan = FetchPlan(self._graph, fetches)
-            pairs = self._feed_pairs(feed_dict)
-            tensors = list(pairs)
-            feeds = list(pairs.values())
-            executable = self._executable(plan.tensors, plan.operations, tensors)
-            build = plan.build
-            if key is not None and len(tensors) == len(feed_dict or ()):
-                self._remember(key, (executable, tensors, build))
-        return build(self._execute(executable, feeds))
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise RuntimeError("Attempted to use a closed Session.")
-
-    def _feed_pairs(self, feed_dict: Any) -> dict[Tensor, Any]:
-        pairs: dict[Tensor, Any] = {}
-        for key, value in (feed_dict or {}).items():
-            for item, part in expand_feed(key, value):
-                tensor = feed_tensor(self._graph, item)
-                pairs[tensor] = feed_array(tensor, part)
-        return pairs
-
-    def _remember(self, key: Any, run: tuple[Executable, list[Tensor], Any]) -> None:
-        with self._lock:
-            self._runs[key] = run
-            while len(self._runs) > _LARGEST_CACHE:
-                self._runs.popitem(last=False)
-
-    def _executable(
-        self, tensors: Sequence[Tensor], operations: Sequence[Operation], feeds: Sequence[Tensor]
-    ) -> Executable:
-        if not self._graph._ops:
-            raise RuntimeError("The Session graph is empty. Add operations to the graph before calling run().")
-        key = (tuple(tensors), tuple(operations), tuple(feeds))
-        with self._lock:
-            if self._graph._changes != self._changes:
-                self._changes = self._graph._changes
-                self._executables.clear()
-                self._runs.clear()
-            found = self._executables.get(key)
-            if found is None:
-                found = self._executables[key] = self._compile(tensors, operations, feeds)
-                while len(self._executables) > _LARGEST_CACHE:
-                    self._executables.popitem(last=False)
-            else:
-                self._executables.move_to_end(key)
-            return found
-
-    def _compile(
-        self, tensors: Sequence[Tensor], operations: Sequence[Operation], feeds: Sequence[Tensor]
-    ) -> Executable:
-        try:
-            program = lower(tensors, operations, feeds)
-        except CycleError as error:
-            raise InvalidArgumentError(None, error.ops[0], str(error)) from None
-        try:
-            return self._backend.compile(program, self._context)
-        except NotImplementedError as error:
-            raise UnimplementedError(None, None, str(error)) from error
-
-    def _execute(self, executable: Executable, feeds: Sequence[Any]) -> list[Any]:
-        try:
-            return executable.run(feeds)
-        except StepFailed as failure:
-            raise op_error(failure, self._graph) from failure.__cause__
-
-    @contextmanager
-    def as_default(self) -> Iterator[Any]:
-        """Makes this the session of `Tensor.eval` and `Operation.run` in the block."""
-        stack = session_stack()
-        stack.append(self)
-        try:
-            yield self
-        finally:
-            stack.pop()
-
-    def close(self) -> None:
-        """Frees what the session holds; it cannot run any more."""
-        self._closed = True
-        self._executables.clear()
-        self._runs.clear()
-
-
-def _key_of(fetches: Any, feed_dict: Any) -> Any:
-    """What makes two calls the same, or None if that takes a closer look."""
-    kind = type(fetches)
-    if kind is Tensor or kind is Operation:
-        key: Any = fetches
-    elif kind is list or kind is tuple:
-        for item in fetches:
-            if type(item) is not Tensor and type(item) is not Operation:
-                return None
-        key = (kind, *fetches)
-    else:
-        return None
-    if feed_dict:
-        for item in feed_dict:
-            if type(item) is not Tensor:
-                return None
-        return (key, *feed_dict)
-    return key
+_log = logging.getLogger("scopert")
 
 
 @public("Session")
-class Session(BaseSession):
-    """Runs operations of a graph and holds the values of its variables.
+class Session(PartialRuns):
+    """Runs operations of a graph, and holds the values of its variables.
 
     Parameters
     ----------
     target : str
-        Must be empty: there are no remote sessions.
+        Must be empty: sessions run in this process.
     graph : Graph, optional
         Default: the default graph.
     config : ConfigProto, optional
+    backend : str, optional
+        A backend's name (not in TensorFlow); default: as `scopert.backend_report` says.
+    store : VariableStore, optional
+        The store of another session, to share its variables (not in TensorFlow).
+
+    Raises
+    ------
+    TypeError
+        If an argument is of a wrong type.
+    tf.errors.NotFoundError
+        For another target, or an unknown backend.
+    tf.errors.UnavailableError
+        If the backend that is asked for cannot be used.
+
+    Examples
+    --------
+    >>> import scopert as tf
+    >>> with tf.Graph().as_default():
+    ...     x = tf.placeholder(tf.float32)
+    ...     y = x * 2.0
+    ...     with tf.Session() as sess:
+    ...         print(sess.run(y, {x: 21.0}))
+    42.0
     """
 
-    def __init__(self, target: str = "", graph: Graph | None = None, config: Any = None) -> None:
-        super().__init__(target, graph, config)
-        self._managers: list[Any] = []
+    def __init__(
+        self, target: str = "", graph: Graph | None = None, config: Any = None, backend: str | None = None,
+        store: VariableStore | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(target, graph, config, backend, store)
+        self._entered: tuple[Any, Any] | None = None
 
     def __enter__(self) -> Session:
-        graph, session = self._graph.as_default(), self.as_default()
-        graph.__enter__()
-        session.__enter__()
-        self._managers.append((graph, session))
+        if self._entered is not None:
+            raise RuntimeError(
+                "Session context managers are not re-entrant. Use `Session.as_default()` if you want to enter a "
+                "session multiple times."
+            )
+        self._entered = self._graph.as_default(), self.as_default()
+        for manager in self._entered:
+            manager.__enter__()
         return self
 
     def __exit__(self, *error: Any) -> None:
-        graph, session = self._managers.pop()
+        assert self._entered is not None
+        graph, session = self._entered
+        self._entered = None
         session.__exit__(None, None, None)
         graph.__exit__(None, None, None)
         self.close()
+
+    @staticmethod
+    def reset(target: str, containers: Sequence[str] | None = None, config: Any = None) -> None:
+        """Drops the variables of all open sessions, in some containers or in all, and closes the sessions.
+
+        Parameters
+        ----------
+        target : str
+            Must be empty.
+        containers : list of str, optional
+            Names of resource containers; default: all.
+        config : ConfigProto, optional
+        """
+        if target:
+            raise ValueError(f"sessions run in this process, with target ''; got {target!r}")
+        if isinstance(containers, (str, bytes)):
+            raise TypeError("containers is a list of names")
+        if config is not None and not isinstance(config, ConfigProto):
+            raise TypeError(f"config must be a tf.ConfigProto, but got {type(config)}")
+        for session in list(OPEN_SESSIONS):
+            session.store.clear(None if containers is None else frozenset(containers))
+            session.close()
+
+
+@public("InteractiveSession")
+class InteractiveSession(PartialRuns):
+    """A session that is the default one from its construction until `close`.
+
+    Parameters
+    ----------
+    As for `Session`. Operations that a run does not need are not checked for their devices.
+
+    Examples
+    --------
+    >>> import scopert as tf
+    >>> tf.reset_default_graph()
+    >>> sess = tf.InteractiveSession()
+    >>> tf.constant([1.0, 2.0]).eval()
+    array([1., 2.], dtype=float32)
+    >>> sess.close()
+    """
+
+    _count = 0
+
+    def __init__(
+        self, target: str = "", graph: Graph | None = None, config: Any = None, backend: str | None = None,
+        store: VariableStore | None = None,
+    ) -> None:  # fmt: skip
+        if config is None:
+            own = ConfigProto()
+        elif isinstance(config, ConfigProto):
+            own = ConfigProto()
+            own.CopyFrom(config)
+        else:
+            raise TypeError(f"config must be a tf.ConfigProto, but got {type(config)}")
+        own.graph_options.place_pruned_graph = True
+        super().__init__(target, graph, own, backend, store)
+        if InteractiveSession._count:
+            _log.warning(
+                "An interactive session is already active. Two of them keep each other's variables in memory; "
+                "close the first with `InteractiveSession.close()`."
+            )
+        InteractiveSession._count += 1
+        self._explicit_graph = graph
+        # Kept open until `close`, as a `with` that ends there.
+        self._default_session = self.as_default()
+        self._default_session.__enter__()
+        self._default_graph = None if graph is None else graph.as_default()
+        if self._default_graph is not None:
+            self._default_graph.__enter__()
+
+    def close(self) -> None:
+        """Closes the session; it is no longer the default one."""
+        was_open = not self._closed
+        super().close()
+        if was_open:
+            InteractiveSession._count -= 1
+            if self._default_graph is not None:
+                self._default_graph.__exit__(None, None, None)
+            self._leave()
+
+    def _leave(self) -> None:
+        from scopert.graph.stack import session_stack
+
+        stack = session_stack()
+        if self in stack:  # closing one that is not the innermost must not close the others
+            stack.remove(self)
+
+    def __del__(self) -> None:
+        """The default stack holds it: it lives until it is closed or the process ends."""

@@ -1,70 +1,291 @@
-"""The values of a session's variables."""
+"""The values of variables: one buffer, laid out by `scopert.scope.layout`."""
 
 from __future__ import annotations
 
+import itertools
 import threading
+import weakref
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
+from scopert.backend import Backend
+from scopert.errors import InvalidArgumentError, NotFoundError
+from scopert.graph.dtypes import string, uint8
+from scopert.graph.graph import Graph
+from scopert.graph.kernel import Origin, origin_of
+from scopert.graph.shape import text
+from scopert.program.variables import VARIABLE_OPS, variable_key
+from scopert.runtime.cell import Cell
+from scopert.scope.layout import (
+    OTHER,
+    TRAINABLE,
+    Layout,
+    Segment,
+    VariableSpec,
+    moves,
+    plan,
+    slot_marks,
+    trainable_names,
+)
 
-from scopert.errors import FailedPreconditionError, InvalidArgumentError
-from scopert.graph.dtypes import DType
-from scopert.graph.kernel import Origin
-from scopert.graph.shape import brackets
 
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The values of a store at one time: its buffer on the host, and what stands beside it."""
 
-class Cell:
-    """One variable: what kernels get as a `VariableRef`."""
-
-    __slots__ = ("_array", "dtype", "name", "origin")
-
-    def __init__(self, origin: Origin) -> None:
-        self.name = origin.name
-        self.origin = origin
-        self.dtype: DType = origin.attrs["dtype"]
-        self._array: Any = None
-
-    @property
-    def initialized(self) -> bool:
-        return self._array is not None
-
-    def read(self) -> Any:
-        """A view of the value."""
-        if self._array is None:
-            raise FailedPreconditionError(
-                None, None,
-                f"Attempting to use uninitialized value {self.name} (the variable was made at {self.origin.where})",
-            )  # fmt: skip
-        return self._array
-
-    write_view = read
-
-    def assign(self, value: Any, validate_shape: bool = True) -> None:
-        """Copies `value` into the variable."""
-        array = self._array
-        if array is not None and array.shape == np.shape(value):
-            array[...] = value
-            return
-        if array is not None and validate_shape:
-            raise InvalidArgumentError(
-                None, None,
-                f"Assign requires shapes of both tensors to match. lhs shape= {brackets(array.shape)} "
-                f"rhs shape= {brackets(np.shape(value))}",
-            )  # fmt: skip
-        self._array = np.array(value, self.dtype.np)
+    layout: Layout
+    buffer: Any
+    beside: dict[object, Any]
+    initialized: frozenset[object]
 
 
 class VariableStore:
-    """Variables by name."""
+    """Variables by container and name. Several sessions may share one.
 
-    def __init__(self) -> None:
+    All variables of known shape and numeric type stand in one allocation of the backend; when there are
+    more, a larger one takes its place. Others (strings, ``validate_shape=False``) stand beside it, and
+    `describe` says so.
+
+    Examples
+    --------
+    >>> import scopert as tf
+    >>> with tf.Graph().as_default():
+    ...     w = tf.get_variable("w", [2], initializer=tf.zeros_initializer())
+    ...     sess = tf.Session()
+    ...     sess.run(w.initializer)
+    >>> sess.store.array("w")
+    array([0., 0.], dtype=float32)
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self.lock = threading.RLock()
         self._cells: dict[object, Cell] = {}
-        self._lock = threading.Lock()
+        self._specs: dict[object, VariableSpec] = {}
+        self._layout = Layout()
+        self._buffer: Any = None
+        self._seen: weakref.WeakKeyDictionary[Graph, int] = weakref.WeakKeyDictionary()
+
+    @property
+    def layout(self) -> Layout:
+        return self._layout
+
+    @property
+    def nbytes(self) -> int:
+        """The size of the buffer."""
+        return self._layout.nbytes
+
+    def check_backend(self, backend: Backend) -> None:
+        """Raises ValueError if the store's memory belongs to another backend."""
+        if backend is not self._backend:
+            raise ValueError(
+                f"the store's memory belongs to the backend {self._backend.name!r}, the session runs on {backend.name!r}"
+            )
+
+    # Variables.
+
+    def prepare(self, graph: Graph) -> None:
+        """Gives places to all variables of a graph that have none yet."""
+        with self.lock:
+            ops = graph._ops
+            start, count = self._seen.get(graph, 0), len(ops)
+            if start == count:
+                return
+            found = [
+                op for op in itertools.islice(list(ops.values()), start, count) if op.type in VARIABLE_OPS
+            ]
+            self._seen[graph] = count
+            if not found:
+                return
+            trainable, marks = trainable_names(graph), slot_marks(graph)
+            grows = False
+            for op in found:
+                key = variable_key(op)
+                self.cell(key, origin_of(op))
+                shape, dtype = op.attrs["shape"], op.attrs["dtype"]
+                if key in self._specs or shape is None or None in shape or dtype is string or dtype.np.hasobject:
+                    continue
+                kind, owner = marks.get(op.name, (TRAINABLE if op.name in trainable else OTHER, None))
+                owner_op = ops.get(owner) if owner is not None else None
+                owner_key = None if owner_op is None else variable_key(owner_op)
+                self._specs[key] = VariableSpec(key, op.name, dtype, shape, kind, owner_key)
+                grows = True
+            if grows:
+                self._grow()
 
     def cell(self, key: object, origin: Origin) -> Cell:
-        """The variable of this key, made if it is not there."""
-        with self._lock:
-            found = self._cells.get(key)
-            if found is None:
-                found = self._cells[key] = Cell(origin)
-            return found
+        """The variable of this key, made if it is not there.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If it is there with another type or shape.
+        """
+        found = self._cells.get(key)
+        if found is None:
+            with self.lock:
+                return self._cells.setdefault(key, Cell(origin, self._backend, self.lock))
+        if found.origin is not origin:
+            mine, other = found.origin.attrs, origin.attrs
+            if mine["dtype"] is not other["dtype"] or mine["shape"] != other["shape"]:
+                raise InvalidArgumentError(
+                    None, None,
+                    f"Trying to share the variable {found.name} as {other['dtype'].name} {text(other['shape'])} (made "
+                    f"at {origin.where}); it is {mine['dtype'].name} {text(mine['shape'])} (made at "
+                    f"{found.origin.where})",
+                )  # fmt: skip
+        return found
+
+    def _grow(self) -> None:
+        layout = plan(list(self._specs.values()))
+        buffer = self._backend.allocate(layout.nbytes)
+        for source, target, size in moves(self._layout, layout):
+            self._bytes(buffer, target, size)[...] = self._bytes(self._buffer, source, size)
+        for slot in layout.slots():
+            cell = self._cells[slot.spec.key]
+            # A value that got another shape stays beside the buffer.
+            if cell.placed or not cell.initialized:
+                cell.place(self._backend.view(buffer, slot.offset, slot.spec.shape, slot.spec.dtype))
+        self._layout, self._buffer = layout, buffer
+
+    def _bytes(self, buffer: Any, offset: int, nbytes: int) -> Any:
+        return self._backend.view(buffer, offset, (nbytes,), uint8)
+
+    def names(self) -> list[str]:
+        """The names of all variables."""
+        return [cell.name for cell in self._cells.values()]
+
+    def array(self, name: str) -> Any:
+        """A variable's memory, without a copy: writing to it changes the variable.
+
+        Raises
+        ------
+        NotFoundError
+            If there is no variable of this name.
+        FailedPreconditionError
+            If it is not initialized.
+        """
+        cell = next((cell for cell in self._cells.values() if cell.name == name), None)
+        if cell is None:
+            raise NotFoundError(None, None, f"the store has no variable {name!r}")
+        return cell.write_view()
+
+    def segment(self, kind: str = TRAINABLE) -> Any:
+        """All variables of one kind as one flat vector, padding included, without a copy.
+
+        Raises
+        ------
+        NotFoundError
+            If there are none.
+        ValueError
+            If they are of several types.
+        """
+        found = [segment for segment in self._layout.segments if segment.kind == kind]
+        if not found:
+            kinds = ", ".join(dict.fromkeys(segment.kind for segment in self._layout.segments))
+            raise NotFoundError(None, None, f"the store has no segment {kind!r}; there are: {kinds}")
+        if len(found) > 1:
+            raise ValueError(f"segment {kind!r} has several types: {', '.join(s.dtype.name for s in found)}")
+        segment = found[0]
+        count = segment.nbytes // int(segment.dtype.np.itemsize)
+        return self._backend.view(self._buffer, segment.offset, (count,), segment.dtype)
+
+    # All values at once.
+
+    def snapshot(self) -> Snapshot:
+        """A copy of all values; the buffer is copied in one piece."""
+        with self.lock:
+            buffer = None
+            if self._buffer is not None:
+                buffer = self._backend.to_host(self._bytes(self._buffer, 0, self._layout.nbytes)).copy()
+            beside = {
+                key: self._backend.to_host(cell.array()).copy()
+                for key, cell in self._cells.items()
+                if cell.initialized and not cell.placed
+            }
+            ready = frozenset(key for key, cell in self._cells.items() if cell.initialized)
+            return Snapshot(self._layout, buffer, beside, ready)
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Gives all variables of a snapshot their values back; those made since are left alone.
+
+        Raises
+        ------
+        NotFoundError
+            If a variable of the snapshot is not in this store.
+        """
+        with self.lock:
+            missing = [key for key in snapshot.initialized if key not in self._cells]
+            if missing:
+                raise NotFoundError(None, None, f"variables of the snapshot are not in the store: {missing}")
+            if snapshot.buffer is not None:
+                source = self._backend.to_device(snapshot.buffer)
+                for start, target, size in moves(snapshot.layout, self._layout):
+                    self._bytes(self._buffer, target, size)[...] = source[start : start + size]
+            views = {slot.spec.key: slot for slot in self._layout.slots()}
+            for key in snapshot.initialized:
+                cell = self._cells[key]
+                if key in snapshot.beside:
+                    cell.assign(self._backend.to_device(snapshot.beside[key]), validate_shape=False)
+                elif not cell.placed:
+                    slot = views[key]
+                    cell.place(self._backend.view(self._buffer, slot.offset, slot.spec.shape, slot.spec.dtype))
+                cell.initialized = True
+            for slot in snapshot.layout.slots():
+                if slot.spec.key not in snapshot.initialized:
+                    self._cells[slot.spec.key].initialized = False
+
+    def clear(self, containers: frozenset[str] | None = None) -> None:
+        """Makes variables uninitialized: all, or those in these containers."""
+        with self.lock:
+            for key, cell in self._cells.items():
+                container = key[0] if isinstance(key, tuple) else ""
+                if containers is None or container in containers:
+                    cell.clear()
+
+    # For people.
+
+    def describe(self) -> str:
+        """The layout as a table.
+
+        Examples
+        --------
+        >>> from scopert.runtime.backends import open_backend
+        >>> print(VariableStore(open_backend("numpy")).describe())
+        0 variables in one buffer of 0 bytes on numpy
+        """
+        with self.lock:
+            placed = [key for key, cell in self._cells.items() if cell.placed]
+            lines = [
+                f"{len(placed)} variable{'s' * (len(placed) != 1)} in one buffer of {_size(self.nbytes)} on "
+                f"{self._backend.name}"
+            ]
+            for segment in self._layout.segments:
+                lines += self._segment_lines(segment)
+            beside = [cell for cell in self._cells.values() if not cell.placed]
+            if beside:
+                lines.append("beside the buffer, because of strings or shapes that may change:")
+                lines += [
+                    f"  {'':>10}  {'':>10}  {cell.dtype.name:<10} {text(cell.shape):<16} {cell.name}{_state(cell)}"
+                    for cell in beside
+                ]
+            return "\n".join(lines)
+
+    def _segment_lines(self, segment: Segment) -> list[str]:
+        count = len(segment.slots)
+        lines = [f"{segment.kind} {segment.dtype.name}: {count} variable{'s' * (count != 1)}, {_size(segment.nbytes)}"]
+        for slot in segment.slots:
+            cell = self._cells[slot.spec.key]
+            place = f"{slot.offset:>10}  {slot.nbytes:>10}" if cell.placed else f"{'moved':>10}  {'':>10}"
+            lines.append(f"  {place}  {cell.dtype.name:<10} {text(slot.spec.shape):<16} {cell.name}{_state(cell)}")
+        return lines
+
+
+def _state(cell: Cell) -> str:
+    return "" if cell.initialized else "  (not initialized)"
+
+
+def _size(nbytes: int) -> str:
+    if nbytes < 1024:
+        return f"{nbytes} bytes"
+    return f"{nbytes / 1024:.1f} KiB" if nbytes < 1024**2 else f"{nbytes / 1024**2:.1f} MiB"

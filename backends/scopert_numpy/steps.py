@@ -1,0 +1,155 @@
+"""From the steps of a Program to rows that a tight loop can run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from time import perf_counter_ns
+from typing import Any
+
+import numpy as np
+
+from scopert.backend import (
+    DEAD,
+    LOOP,
+    READ,
+    WRITES,
+    Kernel,
+    Program,
+    RunContext,
+    Step,
+    StepFailed,
+    TraceRow,
+    select_kernel,
+    verifying,
+)
+from scopert_numpy.verify import verified
+
+# (function, inputs with the guards first, output or outputs, has one output, slots to forget afterwards, step)
+Row = tuple[Callable[..., Any], tuple[int, ...], Any, bool, tuple[int, ...], Step]
+
+
+class Binder:
+    """Makes rows; one for all programs of an executable."""
+
+    def __init__(self, context: RunContext, kernels: Mapping[str, Sequence[Kernel]]) -> None:
+        self.context = context
+        self._kernels = kernels
+        self._verify = verifying()
+
+    def slots(self, program: Program) -> list[Any]:
+        """The values of all slots before a run."""
+        slots: list[Any] = [None] * len(program.values)
+        for slot, array in program.constants.items():
+            slots[slot] = array[()] if array.dtype == object and not array.ndim else array
+        for slot, origin in program.variables.items():
+            slots[slot] = self.context.variable(origin)
+        return slots
+
+    def rows(self, program: Program, forget: Sequence[tuple[int, ...]]) -> list[Row]:
+        """The steps of a program, bound; `forget` says which slots each of them empties."""
+        rows: list[Row] = []
+        for step, old in zip(program.steps, forget, strict=True):
+            one = len(step.outputs) == 1
+            outputs: Any = step.outputs[0] if one else step.outputs
+            function = self._bind(step)
+            if self._verify and step.op != LOOP:
+                function = verified(function, program, step)
+            if step.guards:
+                function = _guarded(function, len(step.guards), len(step.outputs))
+            rows.append((function, (*step.guards, *step.inputs), outputs, one, old, step))
+        return rows
+
+    def _bind(self, step: Step) -> Callable[..., Any]:
+        if step.op == READ:
+            return _read_copy if step.copies else _read
+        if step.op == LOOP:
+            from scopert_numpy.loop import loop  # which needs rows for its own program
+
+            function = loop(step, self)
+        else:
+            function = select_kernel(step, np, self.context, self._kernels)
+        if WRITES in step.traits:
+            function = _locked(function, self.context.write_lock)
+        return _copying(function, len(step.outputs) == 1) if step.copies else function
+
+
+def _read(ref: Any) -> Any:
+    return ref.read()
+
+
+def _copy(value: Any) -> Any:
+    return np.array(value) if isinstance(value, np.ndarray) else value
+
+
+def _read_copy(ref: Any) -> Any:
+    return _copy(ref.read())
+
+
+def _copying(function: Callable[..., Any], one: bool) -> Callable[..., Any]:
+    if one:
+        return lambda *inputs: _copy(function(*inputs))
+    return lambda *inputs: tuple([_copy(value) for value in function(*inputs)])
+
+
+def _locked(function: Callable[..., Any], lock: AbstractContextManager[Any]) -> Callable[..., Any]:
+    def call(*inputs: Any) -> Any:
+        with lock:
+            return function(*inputs)
+
+    return call
+
+
+def _guarded(function: Callable[..., Any], count: int, outputs: int) -> Callable[..., Any]:
+    """Calls `function` only if none of the first `count` arguments is dead; it gets the others."""
+    dead = DEAD if outputs == 1 else (DEAD,) * outputs
+
+    if count == 1:
+
+        def run_one(guard: Any, *inputs: Any) -> Any:
+            return dead if guard is DEAD else function(*inputs)
+
+        return run_one
+
+    def run(*arguments: Any) -> Any:
+        for value in arguments[:count]:
+            if value is DEAD:
+                return dead
+        return function(*arguments[count:])
+
+    return run
+
+
+def run_rows(rows: Sequence[Row], values: list[Any]) -> None:
+    """Runs rows one after the other over `values`.
+
+    Raises
+    ------
+    StepFailed
+        If one of them raises.
+    """
+    row: Any = None
+    try:
+        for row in rows:
+            function, inputs, outputs, one, forget, _ = row
+            made = function(*[values[slot] for slot in inputs])
+            if one:
+                values[outputs] = made
+            elif outputs:
+                for slot, item in zip(outputs, made, strict=True):
+                    values[slot] = item
+            for slot in forget:
+                values[slot] = None
+    except StepFailed:
+        raise  # of a step inside a loop
+    except Exception as error:
+        step = row[-1]
+        raise StepFailed(step, [values[slot] for slot in step.inputs]) from error
+
+
+def run_traced(rows: Sequence[Row], values: list[Any], trace: list[TraceRow]) -> None:
+    """The same, noting when each step began and ended."""
+    for row in rows:
+        start = perf_counter_ns()
+        run_rows((row,), values)
+        trace.append((row[-1], start, perf_counter_ns()))
