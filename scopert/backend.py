@@ -215,7 +215,7 @@ def check_step(program: Program, step: Step, made: Sequence[Any]) -> None:
     for slot, array in zip(step.outputs, made, strict=True):
         value = program.values[slot]
         dtype = value.dtype
-        if dtype.is_ref or dtype in (resource, variant) or array is None:
+        if array is DEAD or dtype.is_ref or dtype in (resource, variant):
             continue
         if dtype is string and isinstance(array, bytes):
             shape: tuple[int, ...] = ()

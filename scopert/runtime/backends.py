@@ -54,8 +54,12 @@ class BackendReport:
     def __str__(self) -> str:
         lines = []
         for row in self.rows:
-            state = "used" if row.name == self.used else "not asked for" if row.reason is None else f"not usable: {row.reason}"
-            lines.append(f"{row.name:<10} priority {row.priority:>4}  {row.description or '-'}\n{'':<10} {state}  ({row.origin})")
+            if row.name == self.used:
+                state = "used"
+            else:
+                state = "can be used, but is not" if row.reason is None else f"cannot be used: {row.reason}"
+            lines.append(f"{row.name:<10} priority {row.priority:>4}  {row.description or '-'}")
+            lines.append(f"{'':<10} {state}  ({row.origin})")
         return "\n".join([*lines, f"used: {self.used or 'none'} ({self.because})"])
 
 
@@ -182,8 +186,11 @@ class _Registry:
         """Looks for plug-ins again."""
         with self._lock:
             self._origins = None
-            for memory in (self._entries, self._specs, self._reasons, self._opened, self._told):
-                memory.clear()  # type: ignore[attr-defined]
+            self._entries.clear()
+            self._specs.clear()
+            self._reasons.clear()
+            self._opened.clear()
+            self._told.clear()
 
 
 def _origin(entry: importlib.metadata.EntryPoint) -> str:

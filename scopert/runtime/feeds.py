@@ -69,7 +69,7 @@ def feed_array(tensor: Tensor, value: Any, handles: Any = None) -> Any:
             f"Cannot feed value of shape {array.shape} for Tensor {tensor.name!r}, which has shape "
             f"{str(tensor_shape(shape))!r}"
         )
-    return array
+    return array[()] if dtype is string and not array.ndim else array
 
 
 def _convert(tensor: Tensor, value: Any) -> Any:

@@ -223,7 +223,7 @@ class Message:
                                        for n, v in self.set_fields()])  # fmt: skip
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and self.set_fields() == cast(Message, other).set_fields()
+        return type(other) is type(self) and self.set_fields() == other.set_fields()
 
     __hash__ = None  # type: ignore[assignment]
 
