@@ -244,6 +244,9 @@ from scopert.ops.random_shuffle import random_shuffle as random_shuffle
 from scopert.ops.random_tensors import random_normal as random_normal
 from scopert.ops.random_tensors import random_uniform as random_uniform
 from scopert.ops.random_tensors import truncated_normal as truncated_normal
+from scopert.ops.session_ops import delete_session_tensor as delete_session_tensor
+from scopert.ops.session_ops import get_session_handle as get_session_handle
+from scopert.ops.session_ops import get_session_tensor as get_session_tensor
 from scopert.ops.state_assign import assign as assign
 from scopert.ops.state_assign import assign_add as assign_add
 from scopert.ops.state_assign import assign_sub as assign_sub
@@ -260,6 +263,16 @@ from scopert.ops.state_scatter import scatter_nd_sub as scatter_nd_sub
 from scopert.ops.state_scatter import scatter_nd_update as scatter_nd_update
 from scopert.ops.state_scatter import scatter_sub as scatter_sub
 from scopert.ops.state_scatter import scatter_update as scatter_update
+from scopert.runtime.backends import backend_report as backend_report
+from scopert.runtime.devices import devices as devices
+from scopert.runtime.fetches import register_session_run_conversion_functions as register_session_run_conversion_functions
+from scopert.runtime.options import ConfigProto as ConfigProto
+from scopert.runtime.options import GPUOptions as GPUOptions
+from scopert.runtime.options import GraphOptions as GraphOptions
+from scopert.runtime.options import OptimizerOptions as OptimizerOptions
+from scopert.runtime.options import RunMetadata as RunMetadata
+from scopert.runtime.options import RunOptions as RunOptions
+from scopert.runtime.session import InteractiveSession as InteractiveSession
 from scopert.runtime.session import Session as Session
 from scopert.scope.creators import disable_resource_variables as disable_resource_variables
 from scopert.scope.creators import enable_resource_variables as enable_resource_variables
@@ -332,6 +345,7 @@ from scopert import nest as nest
 from scopert import nn as nn
 from scopert import random as random
 from scopert import summary as summary
+from scopert import test as test
 from scopert import train as train
 from scopert import version as version
 from scopert.compat.version import __version__ as __version__
@@ -340,23 +354,30 @@ __all__ = [
     "AUTO_REUSE",
     "AggregationMethod",
     "AttrValue",
+    "ConfigProto",
     "DType",
     "DeviceSpec",
     "Dimension",
     "Event",
     "GIT_VERSION",
+    "GPUOptions",
     "Graph",
     "GraphDef",
     "GraphKeys",
+    "GraphOptions",
     "HistogramProto",
     "IndexedSlices",
+    "InteractiveSession",
     "NoGradient",
     "NodeDef",
     "NotDifferentiable",
     "OpError",
     "Operation",
+    "OptimizerOptions",
     "QUANTIZED_DTYPES",
     "RegisterGradient",
+    "RunMetadata",
+    "RunOptions",
     "Session",
     "SessionLog",
     "Summary",
@@ -382,6 +403,7 @@ __all__ = [
     "assign",
     "assign_add",
     "assign_sub",
+    "backend_report",
     "batch_gather",
     "batch_scatter_update",
     "batch_to_space",
@@ -417,8 +439,10 @@ __all__ = [
     "convert_to_tensor",
     "count_up_to",
     "debugging",
+    "delete_session_tensor",
     "depth_to_space",
     "device",
+    "devices",
     "diag",
     "diag_part",
     "dimension_at_index",
@@ -458,6 +482,8 @@ __all__ = [
     "get_default_session",
     "get_local_variable",
     "get_seed",
+    "get_session_handle",
+    "get_session_tensor",
     "get_static_value",
     "get_variable",
     "get_variable_scope",
@@ -570,6 +596,7 @@ __all__ = [
     "reduce_min",
     "reduce_prod",
     "reduce_sum",
+    "register_session_run_conversion_functions",
     "register_tensor_conversion_function",
     "repeat",
     "report_uninitialized_variables",
@@ -630,6 +657,7 @@ __all__ = [
     "tensor_scatter_nd_update",
     "tensor_scatter_sub",
     "tensor_scatter_update",
+    "test",
     "tile",
     "to_bfloat16",
     "to_complex128",
