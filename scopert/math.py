@@ -36,6 +36,9 @@ from scopert.ops.math_complex import angle as angle
 from scopert.ops.math_complex import conj as conj
 from scopert.ops.math_complex import imag as imag
 from scopert.ops.math_complex import real as real
+from scopert.ops.math_cumulative import cumprod as cumprod
+from scopert.ops.math_cumulative import cumsum as cumsum
+from scopert.ops.math_cumulative import cumulative_logsumexp as cumulative_logsumexp
 from scopert.ops.math_reduction import reduce_all as reduce_all
 from scopert.ops.math_reduction import reduce_any as reduce_any
 from scopert.ops.math_reduction import reduce_euclidean_norm as reduce_euclidean_norm
@@ -44,6 +47,29 @@ from scopert.ops.math_reduction import reduce_mean as reduce_mean
 from scopert.ops.math_reduction import reduce_min as reduce_min
 from scopert.ops.math_reduction import reduce_prod as reduce_prod
 from scopert.ops.math_reduction import reduce_sum as reduce_sum
+from scopert.ops.math_special import bessel_i0e as bessel_i0e
+from scopert.ops.math_special import bessel_i1e as bessel_i1e
+from scopert.ops.math_special import betainc as betainc
+from scopert.ops.math_special import digamma as digamma
+from scopert.ops.math_special import erf as erf
+from scopert.ops.math_special import erfc as erfc
+from scopert.ops.math_special import igamma as igamma
+from scopert.ops.math_special import igammac as igammac
+from scopert.ops.math_special import lgamma as lgamma
+from scopert.ops.math_special import polygamma as polygamma
+from scopert.ops.math_special import zeta as zeta
+from scopert.ops.math_trigonometry import acos as acos
+from scopert.ops.math_trigonometry import acosh as acosh
+from scopert.ops.math_trigonometry import asin as asin
+from scopert.ops.math_trigonometry import asinh as asinh
+from scopert.ops.math_trigonometry import atan as atan
+from scopert.ops.math_trigonometry import atan2 as atan2
+from scopert.ops.math_trigonometry import atanh as atanh
+from scopert.ops.math_trigonometry import cos as cos
+from scopert.ops.math_trigonometry import cosh as cosh
+from scopert.ops.math_trigonometry import sin as sin
+from scopert.ops.math_trigonometry import sinh as sinh
+from scopert.ops.math_trigonometry import tan as tan
 from scopert.ops.math_unary import abs_ as abs
 from scopert.ops.math_unary import ceil as ceil
 from scopert.ops.math_unary import exp as exp
@@ -75,14 +101,32 @@ from scopert.ops.nn_softmax import softmax as softmax
 __all__ = [
     "abs",
     "accumulate_n",
+    "acos",
+    "acosh",
     "add",
     "add_n",
     "angle",
+    "asin",
+    "asinh",
+    "atan",
+    "atan2",
+    "atanh",
+    "bessel_i0e",
+    "bessel_i1e",
+    "betainc",
     "ceil",
     "conj",
+    "cos",
+    "cosh",
+    "cumprod",
+    "cumsum",
+    "cumulative_logsumexp",
+    "digamma",
     "divide",
     "divide_no_nan",
     "equal",
+    "erf",
+    "erfc",
     "exp",
     "expm1",
     "floor",
@@ -90,6 +134,8 @@ __all__ = [
     "floormod",
     "greater",
     "greater_equal",
+    "igamma",
+    "igammac",
     "imag",
     "in_top_k",
     "invert_permutation",
@@ -99,6 +145,7 @@ __all__ = [
     "l2_normalize",
     "less",
     "less_equal",
+    "lgamma",
     "log",
     "log1p",
     "log_softmax",
@@ -113,6 +160,7 @@ __all__ = [
     "multiply_no_nan",
     "negative",
     "not_equal",
+    "polygamma",
     "pow",
     "real",
     "reciprocal",
@@ -131,6 +179,8 @@ __all__ = [
     "scalar_mul",
     "sigmoid",
     "sign",
+    "sin",
+    "sinh",
     "softmax",
     "softplus",
     "softsign",
@@ -138,9 +188,11 @@ __all__ = [
     "square",
     "squared_difference",
     "subtract",
+    "tan",
     "tanh",
     "top_k",
     "truediv",
     "xdivy",
     "xlogy",
+    "zeta",
 ]
