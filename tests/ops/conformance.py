@@ -283,7 +283,9 @@ def check_gradient(case: Case, backend: str, second: bool = False, step: float =
                         return sum(float(np.sum(p * w)) for p, w in zip(parts, weights, strict=True))
 
                     expected = _differences(total, built.feeds[tensor], step)
-                    np.testing.assert_allclose(gradient, expected, rtol=2e-6 * case.tolerance, atol=2e-7 * case.tolerance)
+                    np.testing.assert_allclose(
+                        gradient, expected, rtol=2e-6 * case.tolerance, atol=2e-7 * case.tolerance
+                    )
 
 
 def _weights(shape: Any, seed: int) -> Any:

@@ -9,8 +9,8 @@ ROW = [0.5, -1.5, 2.0]
 POSITIVE = [[0.5, 1.5, 3.0], [2.25, 0.75, 1.0]]
 C = [[1 + 2j, -0.5j], [2 - 1j, -1.5 + 0.5j]]
 D = [[0.5 - 1j, 2 + 1j], [-1 + 1j, 3j]]
-I = np.array([[7, -7, 3], [-8, 5, 0]], np.int32)
-J = np.array([[2, 2, -3], [3, -4, 5]], np.int32)
+M = np.array([[7, -7, 3], [-8, 5, 0]], np.int32)
+N = np.array([[2, 2, -3], [3, -4, 5]], np.int32)
 EMPTY = np.zeros((0, 3))
 SMALL_INTS = ("uint8", "int8", "int16", "int32", "int64")
 
@@ -32,7 +32,7 @@ def complex_case(op, reference):
 
 def integers(op, reference, dtypes=INTS):
     return [
-        Case(op, [I.astype(kind), J.astype(kind)], reference, dtypes=(kind,), label=f"integer-{kind}", fed=(0, 1))
+        Case(op, [M.astype(kind), N.astype(kind)], reference, dtypes=(kind,), label=f"integer-{kind}", fed=(0, 1))
         for kind in dtypes
     ]
 
@@ -52,10 +52,12 @@ ROWS = [
     *arithmetic("Div", np.divide), *integers("Div", truncated),
     *arithmetic("TruncateDiv", truncated, gradient=False), *integers("TruncateDiv", truncated),
     *arithmetic("FloorDiv", lambda x, y: np.floor(x / y), gradient=False), *integers("FloorDiv", np.floor_divide),
-    *arithmetic("FloorMod", lambda x, y: x - np.floor(x / y) * y), *integers("FloorMod", np.mod),
+    *(Case("FloorMod", [[[-2.6, 0.8, 3.1], [1.7, -0.3, 4.2]], y], lambda x, y: x - np.floor(x / y) * y, label=label,
+           tolerance=4)
+      for label, y in (("", [[1.25, -2.0, 0.5], [-3.0, 2.0, 1.75]]), ("row", [0.5, -1.5, 2.0]), ("scalar", 0.7))), *integers("FloorMod", np.mod),
     *arithmetic("TruncateMod", np.fmod, gradient=False), *integers("TruncateMod", np.fmod),
     *arithmetic("Mod", np.fmod, gradient=False), *integers("Mod", np.fmod),
-    *(Case(op, [I, np.array([0], np.int32)], error="Integer division by zero", dtypes=("int32",), label="by zero")
+    *(Case(op, [M, np.array([0], np.int32)], error="Integer division by zero", dtypes=("int32",), label="by zero")
       for op in ("Div", "TruncateDiv", "FloorDiv", "FloorMod", "TruncateMod", "Mod")),
     *arithmetic("SquaredDifference", lambda x, y: (x - y) ** 2, second=True),
     complex_case("SquaredDifference", lambda x, y: (np.conj(x - y) * (x - y))),
@@ -83,7 +85,7 @@ ROWS = [
          dtypes=("string",), label="strings"),
     Case("NotEqual", [np.array([b"a", b"b"], object), np.array(b"b", object)], lambda x, y: np.array([True, False]),
          dtypes=("string",), label="strings"),
-    Case("ApproximateEqual", [A, np.asarray(A) + [[0.0, 0.25, 2.0]]], lambda x, y: np.abs(x - y) < 0.5,
+    Case("ApproximateEqual", [A, np.asarray(A) + np.array([[0.0, 0.25, 2.0]])], lambda x, y: np.abs(x - y) < 0.5,
          {"tolerance": 0.5}),
     Case("LogicalAnd", [np.array([True, False, True]), np.array([True, True, False])], np.logical_and, fed=(0, 1)),
     Case("LogicalOr", [np.array([True, False, False]), np.array([True, True, False])], np.logical_or, fed=(0, 1)),
