@@ -203,6 +203,8 @@ from scopert.ops.math_complex import complex_ as complex
 from scopert.ops.math_complex import conj as conj
 from scopert.ops.math_complex import imag as imag
 from scopert.ops.math_complex import real as real
+from scopert.ops.math_cumulative import cumprod as cumprod
+from scopert.ops.math_cumulative import cumsum as cumsum
 from scopert.ops.math_matmul import matmul as matmul
 from scopert.ops.math_matmul import sparse_matmul as sparse_matmul
 from scopert.ops.math_reduction import reduce_all as reduce_all
@@ -212,6 +214,27 @@ from scopert.ops.math_reduction import reduce_mean as reduce_mean
 from scopert.ops.math_reduction import reduce_min as reduce_min
 from scopert.ops.math_reduction import reduce_prod as reduce_prod
 from scopert.ops.math_reduction import reduce_sum as reduce_sum
+from scopert.ops.math_special import betainc as betainc
+from scopert.ops.math_special import digamma as digamma
+from scopert.ops.math_special import erf as erf
+from scopert.ops.math_special import erfc as erfc
+from scopert.ops.math_special import igamma as igamma
+from scopert.ops.math_special import igammac as igammac
+from scopert.ops.math_special import lgamma as lgamma
+from scopert.ops.math_special import polygamma as polygamma
+from scopert.ops.math_special import zeta as zeta
+from scopert.ops.math_trigonometry import acos as acos
+from scopert.ops.math_trigonometry import acosh as acosh
+from scopert.ops.math_trigonometry import asin as asin
+from scopert.ops.math_trigonometry import asinh as asinh
+from scopert.ops.math_trigonometry import atan as atan
+from scopert.ops.math_trigonometry import atan2 as atan2
+from scopert.ops.math_trigonometry import atanh as atanh
+from scopert.ops.math_trigonometry import cos as cos
+from scopert.ops.math_trigonometry import cosh as cosh
+from scopert.ops.math_trigonometry import sin as sin
+from scopert.ops.math_trigonometry import sinh as sinh
+from scopert.ops.math_trigonometry import tan as tan
 from scopert.ops.math_unary import abs_ as abs
 from scopert.ops.math_unary import ceil as ceil
 from scopert.ops.math_unary import exp as exp
@@ -392,6 +415,8 @@ __all__ = [
     "VariableSynchronization",
     "abs",
     "accumulate_n",
+    "acos",
+    "acosh",
     "add",
     "add_n",
     "add_to_collection",
@@ -399,15 +424,21 @@ __all__ = [
     "all_variables",
     "angle",
     "as_dtype",
+    "asin",
+    "asinh",
     "assert_variables_initialized",
     "assign",
     "assign_add",
     "assign_sub",
+    "atan",
+    "atan2",
+    "atanh",
     "backend_report",
     "batch_gather",
     "batch_scatter_update",
     "batch_to_space",
     "batch_to_space_nd",
+    "betainc",
     "bfloat16",
     "bitcast",
     "bitwise",
@@ -437,7 +468,11 @@ __all__ = [
     "contrib",
     "control_dependencies",
     "convert_to_tensor",
+    "cos",
+    "cosh",
     "count_up_to",
+    "cumprod",
+    "cumsum",
     "debugging",
     "delete_session_tensor",
     "depth_to_space",
@@ -445,6 +480,7 @@ __all__ = [
     "devices",
     "diag",
     "diag_part",
+    "digamma",
     "dimension_at_index",
     "dimension_value",
     "disable_resource_variables",
@@ -460,6 +496,8 @@ __all__ = [
     "enable_v2_tensorshape",
     "ensure_shape",
     "equal",
+    "erf",
+    "erfc",
     "errors",
     "exp",
     "expand_dims",
@@ -501,6 +539,8 @@ __all__ = [
     "half",
     "identity",
     "identity_n",
+    "igamma",
+    "igammac",
     "imag",
     "image",
     "init_scope",
@@ -520,6 +560,7 @@ __all__ = [
     "is_variable_initialized",
     "less",
     "less_equal",
+    "lgamma",
     "lin_space",
     "linalg",
     "linspace",
@@ -569,6 +610,7 @@ __all__ = [
     "parallel_stack",
     "placeholder",
     "placeholder_with_default",
+    "polygamma",
     "pow",
     "qint16",
     "qint32",
@@ -632,6 +674,8 @@ __all__ = [
     "shape_n",
     "sigmoid",
     "sign",
+    "sin",
+    "sinh",
     "size",
     "slice",
     "space_to_batch",
@@ -650,6 +694,7 @@ __all__ = [
     "subtract",
     "summary",
     "tables_initializer",
+    "tan",
     "tanh",
     "tensor_scatter_add",
     "tensor_scatter_nd_add",
@@ -698,6 +743,7 @@ __all__ = [
     "zeros",
     "zeros_initializer",
     "zeros_like",
+    "zeta",
     "__version__",
 ]
 from scopert.ops import array_diag_band as _array_diag_band
@@ -714,6 +760,9 @@ from scopert.ops import math_broadcast_grad as _math_broadcast_grad
 from scopert.ops import math_elementwise as _math_elementwise
 from scopert.ops import math_matmul_grad as _math_matmul_grad
 from scopert.ops import math_operators as _math_operators
+from scopert.ops import math_select_grad as _math_select_grad
+from scopert.ops import math_special_kernels as _math_special_kernels
+from scopert.ops import math_special_tables as _math_special_tables
 from scopert.ops import math_sum_grad as _math_sum_grad
 from scopert.ops import math_types as _math_types
 from scopert.ops import math_unary_grad as _math_unary_grad
