@@ -70,14 +70,13 @@ class VariableStore:
             with get_default_graph().name_scope(None):
                 return self._partitioned.get(request)
         name = request.name
-        if self._partitioned.variables:
-            if request.reuse is True and request.partitioner is None and name in self._partitioned.variables:
-                return self._partitioned.get(request)
-            if f"{name}/part_0" in self._vars:
-                raise ValueError(
-                    f"No partitioner was provided, but a partitioned version of the variable was found: {name}/part_0. "
-                    "Perhaps a variable of the same name was already created with partitioning?"
-                )
+        if request.reuse is True and request.partitioner is None and name in self._partitioned.variables:
+            return self._partitioned.get(request)
+        if name is not None and name + "/part_0" in self._vars:
+            raise ValueError(
+                f"No partitioner was provided, but a partitioned version of the variable was found: {name}/part_0. "
+                "Perhaps a variable of the same name was already created with partitioning?"
+            )
         return self.get_single(request, None)
 
     def get_single(self, request: Request, partition_info: PartitionInfo | None) -> Any:
