@@ -25,7 +25,7 @@ from scopert.graph.indexed_slices import IndexedSlices
 from scopert.graph.opdef import HOST, STATEFUL, define_op
 from scopert.graph.operation import Operation
 from scopert.graph.scopes import colocate_with, name_scope
-from scopert.graph.shape_rules import no_outputs, same_as_first
+from scopert.graph.shape_rules import no_outputs, same_as_first, with_rank
 from scopert.graph.tensor import Shape, Tensor
 from scopert.ops.array_identity import IDENTITY
 from scopert.ops.composite import map_tensors, to_tensor_or_composite, to_tensors_or_composites
@@ -33,8 +33,14 @@ from scopert.ops.slices import as_indexed_slices_list
 
 
 def _both_like_data(op: Operation) -> list[Shape]:
+    with_rank(op._inputs[1]._shape, 0)
     shape = op._inputs[0]._shape
     return [shape, shape]
+
+
+def _condition(op: Operation) -> list[Shape]:
+    with_rank(op._inputs[0]._shape, 0)
+    return [()]
 
 
 def _common_shape(op: Operation) -> list[Shape]:
@@ -87,7 +93,7 @@ NEXT_ITERATION = define_op(
 REF_NEXT_ITERATION = define_op(
     "RefNextIteration", inputs="data: Ref(T)", outputs="output: Ref(T)", attrs="T: type", shape=same_as_first
 )
-LOOP_COND = define_op("LoopCond", inputs="input: bool", outputs="output: bool", shape=lambda op: [()])
+LOOP_COND = define_op("LoopCond", inputs="input: bool", outputs="output: bool", shape=_condition)
 CONTROL_TRIGGER = define_op("ControlTrigger", shape=no_outputs, kernel=lambda xp: (), differentiable=False)
 REF_IDENTITY = define_op(
     "RefIdentity", inputs="input: Ref(T)", outputs="output: Ref(T)", attrs="T: type", shape=same_as_first,
