@@ -21,6 +21,8 @@ Array = Any
 
 
 def _add_n(xp: Any, *inputs: Array) -> Array:
+    if len(inputs) == 1:
+        return xp.array(inputs[0])
     total = inputs[0]
     for term in inputs[1:]:
         total = total + term

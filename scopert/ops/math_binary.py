@@ -20,8 +20,8 @@ from scopert.public import public
 Array = Any
 
 
-def _check_divisor(xp: Any, y: Array) -> None:
-    if not xp.all(y):
+def _check_divisor(xp: Any, x: Array, y: Array) -> None:
+    if x.size and not xp.all(y):
         raise InvalidArgumentError(None, None, "Integer division by zero")
 
 
@@ -38,7 +38,7 @@ def _add(xp: Any, x: Array, y: Array) -> Array:
 def _truncate_div(xp: Any, x: Array, y: Array) -> Array:
     if not _is_integer(x):
         return xp.trunc(x / y)
-    _check_divisor(xp, y)
+    _check_divisor(xp, x, y)
     quotient = xp.floor_divide(x, y)
     rest = x - quotient * y
     return quotient + ((rest != 0) & ((x < 0) != (y < 0))).astype(x.dtype)
@@ -51,13 +51,13 @@ def _div(xp: Any, x: Array, y: Array) -> Array:
 def _floor_div(xp: Any, x: Array, y: Array) -> Array:
     if not _is_integer(x):
         return xp.floor(x / y)
-    _check_divisor(xp, y)
+    _check_divisor(xp, x, y)
     return xp.floor_divide(x, y)
 
 
 def _floor_mod(xp: Any, x: Array, y: Array) -> Array:
     if _is_integer(x):
-        _check_divisor(xp, y)
+        _check_divisor(xp, x, y)
         return xp.mod(x, y)
     rest = xp.fmod(x, y)
     return xp.where((x < 0) == (y < 0), rest, xp.fmod(rest + y, y))
@@ -65,7 +65,7 @@ def _floor_mod(xp: Any, x: Array, y: Array) -> Array:
 
 def _truncate_mod(xp: Any, x: Array, y: Array) -> Array:
     if _is_integer(x):
-        _check_divisor(xp, y)
+        _check_divisor(xp, x, y)
     return xp.fmod(x, y)
 
 

@@ -24,7 +24,7 @@ def _cast(xp: Any, x: Any, *, DstT: DType, Truncate: bool) -> Any:
     target = DstT.np
     source = x.dtype
     if source == target:
-        return x
+        return xp.array(x)
     if source.kind == "c" and target.kind != "c":
         x = x.real
     if target.kind == "b":

@@ -28,7 +28,7 @@ def _reciprocal(xp: Any, x: Array) -> Array:
 
 
 def _round(xp: Any, x: Array) -> Array:
-    return x if _is_integer(x) else xp.rint(x)
+    return xp.array(x) if _is_integer(x) else xp.rint(x)
 
 
 def _sign(xp: Any, x: Array) -> Array:
