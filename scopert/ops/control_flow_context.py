@@ -18,6 +18,7 @@ from scopert.graph.operation import Operation
 from scopert.graph.scopes import control_dependencies
 from scopert.graph.stack import get_default_graph
 from scopert.graph.tensor import Tensor
+from scopert.ops.array_identity import identity
 from scopert.ops.composite import FlowValue
 from scopert.ops.control_flow_ops import (
     EXITS,
@@ -411,7 +412,7 @@ class WhileContext(ControlFlowContext):
         if outside:
             with control_dependencies(None):
                 self.Enter()
-                inner = [identity_of(other.outputs[0]).op for other in outside if other.outputs]
+                inner = [identity(other.outputs[0]).op for other in outside if other.outputs]
                 self.Exit()
             op._add_control_inputs(inner)
         outer = self._outer_context

@@ -72,7 +72,7 @@ class VariableStore:
         name = request.name
         if request.reuse is True and request.partitioner is None and name in self._partitioned.variables:
             return self._partitioned.get(request)
-        if name is not None and name + "/part_0" in self._vars:
+        if f"{name}/part_0" in self._vars:
             raise ValueError(
                 f"No partitioner was provided, but a partitioned version of the variable was found: {name}/part_0. "
                 "Perhaps a variable of the same name was already created with partitioning?"
