@@ -301,6 +301,7 @@ from scopert.scope.creators import disable_resource_variables as disable_resourc
 from scopert.scope.creators import enable_resource_variables as enable_resource_variables
 from scopert.scope.creators import resource_variables_enabled as resource_variables_enabled
 from scopert.scope.creators import variable_creator_scope as variable_creator_scope
+from scopert.scope.custom_gradient import custom_gradient as custom_gradient
 from scopert.scope.distribution import VariableAggregation as VariableAggregation
 from scopert.scope.distribution import VariableSynchronization as VariableSynchronization
 from scopert.scope.get_variable import get_local_variable as get_local_variable
@@ -473,6 +474,7 @@ __all__ = [
     "count_up_to",
     "cumprod",
     "cumsum",
+    "custom_gradient",
     "debugging",
     "delete_session_tensor",
     "depth_to_space",
