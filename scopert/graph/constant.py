@@ -76,6 +76,8 @@ def _fill_shape(array: Array, shape: Any, verify_shape: bool) -> Array:
             raise TypeError(f"Expected Tensor's shape: {shape}, got {array.shape}.")
         return array
     size = int(np.prod(shape, dtype=np.int64))
+    if size == 0:
+        return np.empty(shape, array.dtype)
     if array.size > size:
         raise ValueError(f"Too many elements provided. Needed at most {size}, but received {array.size}")
     if array.size == size:

@@ -141,6 +141,8 @@ def _constant_of_shape(value: Any, target: Any, dtype: DType, name: str) -> Tens
             if None in [item for item in plain if not isinstance(item, Tensor)]:
                 return None
             target = plain
+        elif np.ndim(target) == 0:
+            return None  # as TensorFlow, which takes no lone number for the shape of a constant
         if _is_small(target):
             return constant(value, shape=target, dtype=dtype, name=name)
     except TypeError:

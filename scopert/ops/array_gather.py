@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -158,18 +160,18 @@ def _gather_grad(op: Operation, grad: Any) -> Any:
     return [transpose(summed, back), None, None]
 
 
-def _batch_indices(params_shape: Tensor, indices: Tensor, batch_dims: int) -> Tensor:
-    """Indices into the flattened batch axes."""
+def _batch_indices(
+    sizes: Tensor, indices: Tensor, batch_dims: int, stride: Any, numbers: Callable[[Any, Any, Any], Tensor]
+) -> Tensor:
+    """Indices into the flattened batch axes; `numbers` counts, under the name that TensorFlow gives it here."""
     assert indices._shape is not None
     count, kind = len(indices._shape), indices.dtype.base
-    sizes = raw("Cast", params_shape, DstT=kind)
-    stride: Any = ones((), dtype=kind)
     result = indices
     for dim in range(batch_dims, 0, -1):
         length = sizes[dim - 1]
         stride = stride * sizes[dim]
         start, step = zeros((), dtype=kind), ones((), dtype=kind)
-        offsets = range_of(start, length, step) * stride
+        offsets = numbers(start, length, step) * stride
         target = stack([1] * (dim - 1) + [length] + [1] * (count - dim), axis=0)
         result = result + reshape(offsets, target)
     return result
@@ -185,7 +187,9 @@ def _batch_grad(
         batch_size = raw("Prod", outer, [0], keep_dims=False)
         flat_shape = concat([[-1], inner], 0)
         gather_dim_size = gather_dim_size * batch_size
-        indices = _batch_indices(params_shape, indices, batch_dims)
+        kind = indices.dtype.base
+        sizes = raw("Cast", params_shape, DstT=kind)
+        indices = _batch_indices(sizes, indices, batch_dims, ones((), dtype=kind), range_of)
         values = reshape(values, flat_shape)
     indices = reshape(indices, count)
     result = raw("UnsortedSegmentSum", values, indices, gather_dim_size)
@@ -257,7 +261,10 @@ def batch_gather(params: Any, indices: Any, name: str | None = None) -> Tensor:
         if source._shape is not None and batch_dims >= len(source._shape):
             raise ValueError(f"batch_dims = {batch_dims} must be less than rank(params) = {len(source._shape)}")
         indices_shape, params_shape = shape(picked), shape(source)
-        flat = reshape(_batch_indices(params_shape, picked, batch_dims), [-1])
+        stride = ones((), dtype=picked.dtype.base)
+        sizes = raw("Cast", params_shape, DstT=picked.dtype.base)
+        numbers = partial(raw, "Range")
+        flat = reshape(_batch_indices(sizes, picked, batch_dims, stride, numbers), [-1])
         outer = params_shape[batch_dims + 1 :]
         inner_size = raw("Prod", params_shape[: batch_dims + 1], [0], keep_dims=False)
         flat_params = reshape(source, concat([[inner_size], outer], axis=0))

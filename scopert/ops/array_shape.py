@@ -222,9 +222,6 @@ def _reshape_rule(op: Operation) -> list[Shape]:
     if target is None:
         return [None]
     count = num_elements(source)
-    given = known_value(op.inputs[1])
-    if given is not None and (given < 0).sum() > 1:
-        raise ValueError("Shape must have at most one unknown size: " + str(given.tolist()))
     if count is None:
         return [target]
     wanted = num_elements(target)

@@ -35,14 +35,10 @@ def _slice_rule(op: Operation) -> list[Shape]:
         length = None if source is None else source[axis]
         start = None if begin is None else int(begin[axis])
         wanted = int(size[axis])
-        if length is not None and start is not None:
-            if wanted == -1:
-                wanted = length - start
-            if not 0 <= start <= length or not 0 <= wanted <= length - start:
-                raise ValueError(
-                    f"Subshape must have computed start >= 0 and size within the dimension: begin[{axis}] = {start}, "
-                    f"size[{axis}] = {wanted}, dimension {length}"
-                )
+        if length is not None and start is not None and wanted == -1:
+            wanted = length - start
+            if start < 0 or wanted < 0:
+                raise ValueError(f"begin[{axis}] = {start} is beyond the dimension, which is {length}")
         result.append(None if wanted == -1 else wanted)
     return [tuple(result)]
 

@@ -9,8 +9,7 @@ import numpy as np
 
 from scopert.errors import InvalidArgumentError
 from scopert.graph.build import apply
-from scopert.graph.constant_value import known_shape, known_value, static_shape, static_value
-from scopert.graph.kernel import bind, origin_of
+from scopert.graph.constant_value import known_shape, known_value, static_shape
 from scopert.graph.opdef import VIEW, define_op, gradient
 from scopert.graph.operation import Operation
 from scopert.graph.tensor import Shape, Tensor
@@ -200,20 +199,6 @@ def _of_shape(op: Operation) -> Any:
 def _shape_from_slice(op: Operation) -> Shape:
     found = _of_shape(op)
     return tuple(found.tolist()) if isinstance(found, np.ndarray) else None
-
-
-@static_value("StridedSlice")
-def _value_of_slice(op: Operation) -> Any:
-    values = [known_value(tensor) for tensor in op.inputs]
-    if all(value is not None for value in values):
-        assert op.opdef.kernel is not None
-        return bind(op.opdef.kernel, op.opdef.kernel_keywords, np, origin_of(op))(*values)
-    if op.inputs[0].op.type not in ("Shape", "Pack", "ConcatV2", "StridedSlice"):
-        return None  # a vector that is not a shape may hold negative numbers
-    found = _of_shape(op)
-    if found is None or (isinstance(found, np.ndarray) and None in found.tolist()):
-        return None
-    return np.array(found, op.inputs[0].dtype.np)
 
 
 @public("strided_slice")
