@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from scopert.errors import OpError
 from scopert.graph.kernel import bind, origin_of
 from scopert.graph.literals import Array
 from scopert.graph.opdef import HOST, RANDOM, READS, STATEFUL, WRITES
@@ -64,8 +65,8 @@ def known_value(tensor: Tensor, depth: int = 0) -> Array | None:
         return None if found is None else np.asarray(found)
     if depth > _DEEPEST or not op._inputs or op.opdef.kernel is None or op.opdef.traits & _EFFECTS:
         return None
-    size = num_elements(tensor._shape)
-    if size is None or size > _LARGEST or op._control_flow_context is not None:
+    # A shape that is not known follows from the values of the inputs, and those are small.
+    if (num_elements(tensor._shape) or 0) > _LARGEST or op._control_flow_context is not None:
         return None
     values = []
     for other in op._inputs:
@@ -75,7 +76,7 @@ def known_value(tensor: Tensor, depth: int = 0) -> Array | None:
         values.append(value_of)
     try:
         made = bind(op.opdef.kernel, op.opdef.kernel_keywords, np, origin_of(op))(*values)
-    except (ValueError, TypeError, IndexError, ArithmeticError):
+    except (OpError, ValueError, TypeError, IndexError, ArithmeticError):
         return None  # the run will report it, with the operation's name
     return np.asarray(made[tensor._value_index] if isinstance(made, (tuple, list)) else made)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from scopert.graph import source
 from scopert.graph.dtypes import DType
+from scopert.graph.opdef import find_op
 from scopert.graph.operation import Operation
 
 
@@ -64,4 +65,20 @@ def bind(
     """
     special = {"op": origin, "context": context}
     bound = {key: special[key] if key in special else origin.attrs[key] for key in keywords}
-    return partial(function, xp, **bound)
+    whole = partial(function, xp, **bound)
+    return _only_element(whole) if _is_list_of_one(origin) else whole
+
+
+def _is_list_of_one(origin: Origin) -> bool:
+    opdef = find_op(origin.type)
+    return opdef is not None and len(origin.output_dtypes) == 1 and opdef.outputs[0].is_list
+
+
+def _only_element(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A kernel that gives a list, for an operation whose list has one entry: its one output."""
+
+    def run(*inputs: Any) -> Any:
+        made = function(*inputs)
+        return made[0] if isinstance(made, tuple | list) else made
+
+    return run

@@ -188,7 +188,7 @@ def _batch_grad(
         flat_shape = concat([[-1], inner], 0)
         gather_dim_size = gather_dim_size * batch_size
         kind = indices.dtype.base
-        sizes = raw("Cast", params_shape, DstT=kind)
+        sizes = params_shape if params_shape.dtype.base is kind else raw("Cast", params_shape, DstT=kind)
         indices = _batch_indices(sizes, indices, batch_dims, ones((), dtype=kind), range_of)
         values = reshape(values, flat_shape)
     indices = reshape(indices, count)

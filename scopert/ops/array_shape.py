@@ -69,10 +69,18 @@ SHAPE = define_op(
 )
 
 
+def _known_result_shape(tensor: Tensor) -> tuple[int, ...] | None:
+    """The shape of a tensor, which may follow only from its value (that of Where, for example)."""
+    if tensor._shape is not None and None not in tensor._shape:
+        return tuple(n for n in tensor._shape if n is not None)
+    value = known_value(tensor)
+    return None if value is None else value.shape
+
+
 @static_value("Shape")
 def _shape_value(op: Operation) -> Any:
-    shape = op.inputs[0]._shape
-    return np.array(shape, op.outputs[0].dtype.np) if is_known(shape) else None
+    shape = _known_result_shape(op.inputs[0])
+    return None if shape is None else np.array(shape, op.outputs[0].dtype.np)
 
 
 @static_shape("Shape")
@@ -147,8 +155,8 @@ SIZE = define_op(
 
 @static_value("Size")
 def _size_value(op: Operation) -> Any:
-    count = num_elements(op.inputs[0]._shape)
-    return None if count is None else np.array(count, op.outputs[0].dtype.np)
+    shape = _known_result_shape(op.inputs[0])
+    return None if shape is None else np.array(num_elements(shape), op.outputs[0].dtype.np)
 
 
 @public("size")
