@@ -157,6 +157,8 @@ from scopert.ops.clip import clip_by_value as clip_by_value
 from scopert.ops.clip import global_norm as global_norm
 from scopert.ops.control_flow_cond import cond as cond
 from scopert.ops.control_flow_while import while_loop as while_loop
+from scopert.ops.image_codec import read_file as read_file
+from scopert.ops.image_codec import write_file as write_file
 from scopert.ops.linalg_eye import eye as eye
 from scopert.ops.linalg_qr import qr as qr
 from scopert.ops.math_addn import accumulate_n as accumulate_n
@@ -630,6 +632,7 @@ __all__ = [
     "random_uniform_initializer",
     "range",
     "rank",
+    "read_file",
     "real",
     "realdiv",
     "reciprocal",
@@ -742,6 +745,7 @@ __all__ = [
     "where",
     "where_v2",
     "while_loop",
+    "write_file",
     "zeros",
     "zeros_initializer",
     "zeros_like",

@@ -1,8 +1,16 @@
 """Generated from the @public table by scopert/compat/namespace.py; do not edit."""
 # ruff: noqa
 
+from scopert.ops.image_codec import decode_jpeg as decode_jpeg
+from scopert.ops.image_codec import decode_png as decode_png
+from scopert.ops.image_codec import read_file as read_file
+from scopert.ops.image_codec import write_file as write_file
 from scopert.io import gfile as gfile
 
 __all__ = [
+    "decode_jpeg",
+    "decode_png",
     "gfile",
+    "read_file",
+    "write_file",
 ]
