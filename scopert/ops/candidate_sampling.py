@@ -45,12 +45,14 @@ class _State(NamedTuple):
     sampler: Sampler
 
 
-def _check_true_classes(true_classes: Array, columns: int, limit: int) -> None:
+def _check_true_classes(true_classes: Array, columns: int, limit: int | None) -> None:
     if true_classes.ndim != 2:
         raise InvalidArgumentError(None, None, "true_classes must be a matrix")
     if true_classes.shape[1] != columns:
         message = f"true_classes must have num_true columns, expected: {true_classes.shape[1]} was: {columns}"
         raise InvalidArgumentError(None, None, message)
+    if limit is None:
+        return
     outside = true_classes[(true_classes < 0) | (true_classes >= limit)]
     if outside.size:
         message = f"`true_candidate` out of range [0, {limit}), received {int(outside[0])}"
@@ -63,7 +65,9 @@ def _kernel(make: Callable[[dict[str, Any]], Sampler]) -> Callable[..., Any]:
     ) -> tuple[Array, Array, Array]:
         state = context.op_state(op, lambda: _State(start(op), make(op.attrs)))
         sampler = state.sampler
-        _check_true_classes(true_classes, num_true, sampler.size)
+        # The samplers that look a class up in a table cannot say how likely one outside it is.
+        by_table = isinstance(sampler, (LearnedUnigramSampler, FixedUnigramSampler))
+        _check_true_classes(true_classes, num_true, sampler.size if by_table else None)
         if unique and num_sampled > sampler.size:
             raise InvalidArgumentError(None, None, "Sampler's range is too small.")
         position = advance(state.stream, WORDS_PER_CANDIDATE * num_sampled // 4)
@@ -76,7 +80,7 @@ def _kernel(make: Callable[[dict[str, Any]], Sampler]) -> Callable[..., Any]:
 
 
 def _all_kernel(xp: Any, true_classes: Array, *, num_true: int, num_sampled: int) -> tuple[Array, Array, Array]:
-    _check_true_classes(true_classes, num_true, num_sampled)
+    _check_true_classes(true_classes, num_true, None)
     ones = np.ones(num_sampled, dtype=np.float32)
     return np.arange(num_sampled, dtype=np.int64), np.ones(true_classes.shape, dtype=np.float32), ones
 
@@ -130,11 +134,8 @@ def _weights_of_file(path: str) -> list[float]:
 
 
 def _shape(op: Operation) -> list[Shape]:
-    rows, columns = with_rank(op._inputs[0]._shape, 2)
-    known = op.attrs["num_true"]
-    if columns not in (None, known):
-        raise ValueError(f"Dimension must be {known} but is {columns}")
-    return [(op.attrs["num_sampled"],), (rows, known), (op.attrs["num_sampled"],)]
+    rows, _ = with_rank(op._inputs[0]._shape, 2)
+    return [(op.attrs["num_sampled"],), (rows, op.attrs["num_true"]), (op.attrs["num_sampled"],)]
 
 
 def _sampler_op(name: str, extra: str, kernel: Callable[..., Any]) -> OpDef:

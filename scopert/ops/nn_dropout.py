@@ -50,7 +50,7 @@ def dropout(
     """
     if keep_prob is not None:
         if rate is not None:
-            raise ValueError("Cannot specify both 'rate' and 'keep_prob'")
+            raise ValueError("Cannot specify both 'keep_prob' and 'rate'")
         try:
             rate = 1.0 - keep_prob
         except TypeError:
@@ -60,7 +60,9 @@ def dropout(
     with name_scope(name, "dropout", [x]):
         x = convert_to_tensor(x, name="x")
         if not x.dtype.is_floating:
-            raise ValueError(f"x has to be a floating point tensor since it's going to be scaled, got {x.dtype}.")
+            raise ValueError(
+                f"x has to be a floating point tensor since it's going to be scaled. Got a {x.dtype} tensor instead."
+            )
         if isinstance(rate, Real):
             if not 0 <= float(rate) < 1:
                 raise ValueError(f"rate must be a scalar tensor or a float in the range [0, 1), got {float(rate):g}")

@@ -7,12 +7,13 @@ from typing import Any
 
 from scopert.errors import InvalidArgumentError
 from scopert.graph.build import apply
-from scopert.graph.constant_value import constant_value
+from scopert.graph.constant_value import known_value
 from scopert.graph.convert import convert_to_tensor
 from scopert.graph.dtypes import DType
 from scopert.graph.opdef import RANDOM, STATEFUL, Shape, define_op
 from scopert.graph.operation import Operation
 from scopert.graph.scopes import name_scope
+from scopert.graph.shape import brackets
 from scopert.graph.tensor import Tensor
 from scopert.ops.philox import Philox
 from scopert.ops.random_samplers import categorical as draw_classes
@@ -31,9 +32,9 @@ def categorical_kernel(
 ) -> Array:
     """Check the inputs and draw; `stream` gives the position for so many blocks."""
     if logits.ndim != 2:
-        raise InvalidArgumentError(None, None, f"logits should be a matrix, got shape {list(logits.shape)}")
+        raise InvalidArgumentError(None, None, f"logits should be a matrix, got shape {brackets(logits.shape)}")
     if num_samples.ndim:
-        message = f"num_samples should be a scalar, got shape {list(num_samples.shape)}"
+        message = f"num_samples should be a scalar, got shape {brackets(num_samples.shape)}"
         raise InvalidArgumentError(None, None, message)
     samples, (rows, classes) = int(num_samples), logits.shape
     if samples < 0:
@@ -53,7 +54,9 @@ def categorical_shape(op: Operation) -> list[Shape]:
         raise ValueError(f"Shape must be rank 2 but is rank {len(logits)}")
     if samples is not None and len(samples):
         raise ValueError(f"Shape must be rank 0 but is rank {len(samples)}")
-    count = constant_value(op.inputs[1])
+    count = known_value(op._inputs[1])
+    if count is not None and int(count) < 0:
+        raise ValueError(f"Dimension size, given by scalar input 1, must be non-negative but is {int(count)}")
     return [(None if logits is None else logits[0], None if count is None else int(count))]
 
 

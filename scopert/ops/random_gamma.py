@@ -7,9 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from scopert.errors import InvalidArgumentError
 from scopert.graph.build import apply
-from scopert.graph.constant_value import known_shape
 from scopert.graph.convert import convert_to_tensor
 from scopert.graph.dtypes import DType, float32, int32
 from scopert.graph.opdef import ELEMENTWISE, RANDOM, STATEFUL, define_op, gradient
@@ -28,7 +26,7 @@ from scopert.ops.math_reduction import reduce_sum
 from scopert.ops.random_distributions import reserved_blocks
 from scopert.ops.random_samplers import gamma, poisson
 from scopert.ops.random_seed import get_seed
-from scopert.ops.random_stream import INDEX, SEED_ATTRS, dimensions, reserve
+from scopert.ops.random_stream import INDEX, SEED_ATTRS, dimensions, reserve, shape_from_input
 from scopert.public import public
 
 Array = Any
@@ -36,27 +34,23 @@ Array = Any
 _RATES = "{float16, float32, float64, int32, int64}"
 
 
-def _draw(xp: Any, sampler: Any, name: str, shape: Array, parameter: Array, dtype: Any, op: Any, context: Any) -> Array:
+def _draw(xp: Any, sampler: Any, shape: Array, parameter: Array, dtype: Any, op: Any, context: Any) -> Array:
     """`shape` samples for each element of `parameter`: an array of the shape `shape + parameter.shape`."""
     sizes = dimensions(shape)
     whole = (*sizes, *parameter.shape)
     samples = math.prod(sizes)
-    if samples == 0:
+    if samples * parameter.size == 0:
         return xp.empty(whole, dtype=dtype)
-    if parameter.size == 0:
-        raise InvalidArgumentError(
-            None, None, f"Input {name} should have non-zero element count, got: {parameter.size}"
-        )
     stream = reserve(context, op, reserved_blocks(samples * parameter.size))
     return sampler(xp, stream, samples, parameter.reshape(-1)).reshape(whole).astype(dtype, copy=False)
 
 
 def _gamma_kernel(xp: Any, shape: Array, alpha: Array, *, T: DType, op: Any, context: Any) -> Array:
-    return _draw(xp, gamma, "alpha", shape, alpha, T.np, op, context)
+    return _draw(xp, gamma, shape, alpha, T.np, op, context)
 
 
 def _poisson_kernel(xp: Any, shape: Array, rate: Array, *, dtype: DType, op: Any, context: Any) -> Array:
-    return _draw(xp, poisson, "rate", shape, rate, dtype.np, op, context)
+    return _draw(xp, poisson, shape, rate, dtype.np, op, context)
 
 
 def _gamma_grad_kernel(xp: Any, alpha: Array, sample: Array) -> Array:
@@ -65,7 +59,7 @@ def _gamma_grad_kernel(xp: Any, alpha: Array, sample: Array) -> Array:
 
 
 def _shape(op: Operation) -> list[Shape]:
-    samples, parameter = known_shape(op._inputs[0]), op._inputs[1]._shape
+    samples, parameter = shape_from_input(op)[0], op._inputs[1]._shape
     return [None if samples is None or parameter is None else (*samples, *parameter)]
 
 

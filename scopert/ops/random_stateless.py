@@ -12,13 +12,13 @@ from scopert.graph.dtypes import DType, as_dtype, float32, int64
 from scopert.graph.opdef import Shape, define_op
 from scopert.graph.operation import Operation
 from scopert.graph.scopes import name_scope
-from scopert.graph.shape_rules import from_input
+from scopert.graph.shape import brackets
 from scopert.graph.tensor import Tensor
 from scopert.ops.math_binary import add
 from scopert.ops.philox import Philox
 from scopert.ops.random_categorical import LOGITS, categorical_kernel, categorical_shape
 from scopert.ops.random_distributions import normal, truncated_normal, uniform, uniform_int
-from scopert.ops.random_stream import FLOATS, INDEX, dimensions
+from scopert.ops.random_stream import FLOATS, INDEX, dimensions, shape_from_input
 from scopert.ops.random_tensors import UNIFORM_TYPES, integer_range, shape_tensor
 from scopert.public import public
 
@@ -27,7 +27,7 @@ Array = Any
 
 def _stream(xp: Any, seed: Array) -> Philox:
     if seed.shape != (2,):
-        raise InvalidArgumentError(None, None, f"seed must have shape [2], not {list(seed.shape)}")
+        raise InvalidArgumentError(None, None, f"seed must have shape [2], not {brackets(seed.shape)}")
     return Philox.from_stateless_seed(xp, int(seed[0]), int(seed[1]))
 
 
@@ -60,7 +60,7 @@ def _check_seed(op: Operation) -> None:
 
 def _shape(op: Operation) -> list[Shape]:
     _check_seed(op)
-    return from_input(0)(op)
+    return shape_from_input(op)
 
 
 def _multinomial_shape(op: Operation) -> list[Shape]:

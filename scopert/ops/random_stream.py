@@ -7,6 +7,10 @@ import threading
 from typing import Any
 
 from scopert.errors import InvalidArgumentError
+from scopert.graph.constant_value import known_shape, known_value
+from scopert.graph.operation import Operation
+from scopert.graph.shape import brackets
+from scopert.graph.tensor import Shape
 from scopert.ops.philox import Philox
 
 Array = Any
@@ -43,9 +47,20 @@ def start(op: Any) -> Philox:
 def dimensions(shape: Array) -> tuple[int, ...]:
     """The shape that the first input of a random op asks for."""
     if shape.ndim != 1:
-        message = f"shape must be a vector of {{int32,int64}}, got shape {list(shape.shape)}"
+        message = f"shape must be a vector of {{int32,int64}}, got shape {brackets(shape.shape)}"
         raise InvalidArgumentError(None, None, message)
     sizes = tuple(int(size) for size in shape)
     if any(size < 0 for size in sizes):
-        raise InvalidArgumentError(None, None, f"Dimension {min(sizes)} must be >= 0 in the shape {list(sizes)}")
+        raise InvalidArgumentError(None, None, f"Dimension {min(sizes)} must be >= 0")
     return sizes
+
+
+def shape_from_input(op: Operation) -> list[Shape]:
+    """Shape rule: the output has the shape that the first input, a vector, asks for."""
+    asked = op._inputs[0]
+    if asked._shape is not None and len(asked._shape) != 1:
+        raise ValueError(f"Shape must be rank 1 but is rank {len(asked._shape)}")
+    value = known_value(asked)
+    if value is not None and value.size and int(value.min()) < -1:
+        raise ValueError(f"Invalid value in tensor used for shape: {int(value[value < -1][0])}")
+    return [known_shape(asked)]

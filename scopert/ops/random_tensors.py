@@ -11,15 +11,14 @@ from scopert.graph.convert import convert_to_tensor
 from scopert.graph.dtypes import DType, as_dtype, bfloat16, float16, float32, float64, int32, int64
 from scopert.graph.opdef import RANDOM, STATEFUL, define_op
 from scopert.graph.scopes import name_scope
-from scopert.graph.shape import Dimension
-from scopert.graph.shape_rules import from_input
+from scopert.graph.shape import Dimension, brackets
 from scopert.graph.tensor import Tensor
 from scopert.ops.math_binary import add
 from scopert.ops.random_bounded import ROW, RejectedError, bounded_normal, reserved_row_blocks
 from scopert.ops.random_distributions import normal, reserved_blocks, uniform, uniform_int
 from scopert.ops.random_distributions import truncated_normal as truncated
 from scopert.ops.random_seed import get_seed
-from scopert.ops.random_stream import FLOATS, INDEX, SEED_ATTRS, dimensions, reserve
+from scopert.ops.random_stream import FLOATS, INDEX, SEED_ATTRS, dimensions, reserve, shape_from_input
 from scopert.public import public
 
 Array = Any
@@ -50,7 +49,7 @@ def integer_range(minval: Array, maxval: Array) -> tuple[int, int]:
     """The bounds of random integers, which must be scalars and make a range."""
     for name, value in (("minval", minval), ("maxval", maxval)):
         if value.ndim:
-            raise InvalidArgumentError(None, None, f"{name} must be 0-D, got shape {list(value.shape)}")
+            raise InvalidArgumentError(None, None, f"{name} must be 0-D, got shape {brackets(value.shape)}")
     low, high = int(minval), int(maxval)
     if low >= high:
         raise InvalidArgumentError(None, None, f"Need minval < maxval, got {low} >= {high}")
@@ -70,7 +69,7 @@ def _bounded_kernel(
     for name, value in parameters.items():
         if value.ndim > 1:
             raise InvalidArgumentError(
-                None, None, f"Input {name} should be a scalar or vector, got shape: {list(value.shape)}"
+                None, None, f"Input {name} should be a scalar or vector, got shape: {brackets(value.shape)}"
             )
     if means.size == 1 and stdevs.size == 1 and minvals.ndim == 0 and maxvals.ndim == 0:
         rows, row = -(-count // ROW), ROW
@@ -78,7 +77,7 @@ def _bounded_kernel(
         for name, value in parameters.items():
             if value.ndim and value.shape[0] not in (1, rows):
                 raise InvalidArgumentError(
-                    None, None, f"Input {name} should have length 1 or shape[0], got shape: {list(value.shape)}"
+                    None, None, f"Input {name} should have length 1 or shape[0], got shape: {brackets(value.shape)}"
                 )
     stream = reserve(context, op, reserved_row_blocks(rows, row))
     table = [xp.broadcast_to(value.reshape(-1), (rows,)) for value in parameters.values()]
@@ -98,28 +97,28 @@ def _bounded_kernel(
 RANDOM_UNIFORM = define_op(
     "RandomUniform", inputs="shape: T", outputs="output: dtype",
     attrs=f"{SEED_ATTRS}; dtype: {FLOATS}; T: {INDEX}",
-    shape=from_input(0), kernel=_float_kernel(uniform), traits=(STATEFUL, RANDOM), differentiable=False,
+    shape=shape_from_input, kernel=_float_kernel(uniform), traits=(STATEFUL, RANDOM), differentiable=False,
 )  # fmt: skip
 RANDOM_STANDARD_NORMAL = define_op(
     "RandomStandardNormal", inputs="shape: T", outputs="output: dtype",
     attrs=f"{SEED_ATTRS}; dtype: {FLOATS}; T: {INDEX}",
-    shape=from_input(0), kernel=_float_kernel(normal), traits=(STATEFUL, RANDOM), differentiable=False,
+    shape=shape_from_input, kernel=_float_kernel(normal), traits=(STATEFUL, RANDOM), differentiable=False,
 )  # fmt: skip
 TRUNCATED_NORMAL = define_op(
     "TruncatedNormal", inputs="shape: T", outputs="output: dtype",
     attrs=f"{SEED_ATTRS}; dtype: {FLOATS}; T: {INDEX}",
-    shape=from_input(0), kernel=_float_kernel(truncated), traits=(STATEFUL, RANDOM), differentiable=False,
+    shape=shape_from_input, kernel=_float_kernel(truncated), traits=(STATEFUL, RANDOM), differentiable=False,
 )  # fmt: skip
 RANDOM_UNIFORM_INT = define_op(
     "RandomUniformInt", inputs="shape: T, minval: Tout, maxval: Tout", outputs="output: Tout",
     attrs=f"{SEED_ATTRS}; Tout: {INDEX}; T: {INDEX}",
-    shape=from_input(0), kernel=_uniform_int_kernel, traits=(STATEFUL, RANDOM), differentiable=False,
+    shape=shape_from_input, kernel=_uniform_int_kernel, traits=(STATEFUL, RANDOM), differentiable=False,
 )  # fmt: skip
 PARAMETERIZED_TRUNCATED_NORMAL = define_op(
     "ParameterizedTruncatedNormal",
     inputs="shape: T, means: dtype, stdevs: dtype, minvals: dtype, maxvals: dtype", outputs="output: dtype",
     attrs=f"{SEED_ATTRS}; dtype: {FLOATS}; T: {INDEX}",
-    shape=from_input(0), kernel=_bounded_kernel, traits=(STATEFUL, RANDOM), differentiable=False,
+    shape=shape_from_input, kernel=_bounded_kernel, traits=(STATEFUL, RANDOM), differentiable=False,
 )  # fmt: skip
 
 
