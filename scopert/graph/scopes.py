@@ -86,7 +86,8 @@ class name_scope:
 
     def __exit__(self, *exc: object) -> None:
         if self._entered is not None:
-            graph, graph._local.name = self._entered
+            graph, old = self._entered
+            graph._local.name = old
             self._entered = None
         manager = self._managers.pop() if self._managers else None
         if manager is not None:

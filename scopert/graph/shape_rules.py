@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from scopert.graph.constant_value import known_shape
 from scopert.graph.operation import Operation
-from scopert.graph.shape import broadcast as broadcast_shapes
 from scopert.graph.shape import brackets, merge
+from scopert.graph.shape import broadcast as broadcast_shapes
 from scopert.graph.tensor import Shape
 
 Rule = Callable[[Operation], list[Shape]]

@@ -15,7 +15,7 @@ from scopert.graph.opdef import READS, STATEFUL, WRITES, define_op, gradient
 from scopert.graph.operation import Operation
 from scopert.graph.shape_rules import equal, scalar
 from scopert.graph.tensor import Shape, Tensor
-from scopert.ops.state_variables import NUMBERS, check_same_shape, count_up_to_kernel
+from scopert.ops.state_variables import check_same_shape, count_up_to_kernel
 
 #: Ops that pass a handle on unchanged.
 _CARRIERS = frozenset({"Identity", "Enter", "RefEnter", "Switch", "RefSwitch", "Exit", "NextIteration", "LoopCond"})

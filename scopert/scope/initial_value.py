@@ -79,8 +79,8 @@ def _safe_op(name: str, op: Operation, made: dict[Operation, Operation]) -> Oper
     for arg, tensor in zip(opdef.inputs, inputs, strict=False):
         if arg.is_ref and not tensor._dtype.is_ref:
             raise ValueError(
-                f"Input '{arg.name}' passed {tensor._dtype.name} expected ref type: the initial value of {name} depends "
-                f"on {op.name} (type {op.type}), which changes a variable"
+                f"Input '{arg.name}' passed {tensor._dtype.name} expected ref type: the initial value of {name} "
+                f"depends on {op.name} (type {op.type}), which changes a variable"
             )
     attrs = dict(op.attrs)
     return op._graph._add(opdef, inputs, attrs, output_dtypes(opdef, attrs), f"{op.name}_{name}".replace(":", "_"))

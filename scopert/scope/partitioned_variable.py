@@ -78,7 +78,7 @@ class PartitionedVariable:
 
     def get_shape(self) -> TensorShape:
         """The shape of the whole."""
-        return self._shape  # type: ignore[no-any-return]
+        return self._shape
 
     def _get_variable_list(self) -> list[Variable]:
         return self._variable_list
@@ -138,7 +138,9 @@ class PartitionedVariable:
         made = [method(part, values[number]) for number, part in enumerate(self._variable_list)]
         return made if read_value else [item.op for item in made]
 
-    def assign(self, value: Any, use_locking: Any = False, name: str | None = None, read_value: bool = True) -> list[Any]:
+    def assign(
+        self, value: Any, use_locking: Any = False, name: str | None = None, read_value: bool = True
+    ) -> list[Any]:
         """Assigns to every part its part of `value`; returns what each part's `assign` does."""
         return self._assign_parts(lambda v, x: v.assign(x, use_locking, name), value, read_value)
 

@@ -52,7 +52,7 @@ class RefVariable(Variable):
                 refuse_control_flow(scope, initial)
             own_shape = as_tuple(shape) if shape is not None else initial._shape if validate_shape else None
             kind = initial._dtype.base
-            attrs = {"shape": own_shape, "dtype": kind, "container": "", "shared_name": ""}
+            attrs: dict[str, Any] = {"shape": own_shape, "dtype": kind, "container": "", "shared_name": ""}
             if own_class is not None:
                 attrs["_class"] = own_class
             variable = graph._add(VARIABLE_V2, [], attrs, (kind._as_ref,), scope).outputs[0]

@@ -216,7 +216,8 @@ class ResourceVariable(BaseResourceVariable):
                 )
             kind = self._dtype = initial._dtype.base
             self._static_shape = own_shape
-            attrs = {"container": "", "shared_name": handle_name, "dtype": kind, "shape": own_shape, "_class": own_class}
+            attrs = {"container": "", "shared_name": handle_name, "dtype": kind, "shape": own_shape}
+            attrs["_class"] = own_class
             handle = self._handle = graph._add(VAR_HANDLE_OP, [], attrs, (resource,), scope).outputs[0]
             refuse_control_flow(scope, initial)
             with name_scope("IsInitialized"):

@@ -181,10 +181,10 @@ class ScopeStack(threading.local):
 def scope_stack(graph: Graph | None = None) -> ScopeStack:
     """The stack of a graph, made when first asked for."""
     state = (get_default_graph() if graph is None else graph)._scoped_state
-    found = state.get("variable_scopes")
+    found: ScopeStack | None = state.get("variable_scopes")
     if found is None:
         found = state.setdefault("variable_scopes", ScopeStack())
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def current_scope() -> VariableScope:

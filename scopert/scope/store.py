@@ -211,10 +211,10 @@ def _regularize(name: str, variable: Any, regularizer: Callable[[Any], Any]) -> 
 def variable_store(graph: Graph | None = None) -> VariableStore:
     """The store of a graph, made when first asked for."""
     state = (get_default_graph() if graph is None else graph)._scoped_state
-    found = state.get("variable_store")
+    found: VariableStore | None = state.get("variable_store")
     if found is None:
         found = state.setdefault("variable_store", VariableStore())
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 __all__ = ["VariableStore", "default_initializer", "variable_store"]

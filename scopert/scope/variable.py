@@ -66,6 +66,10 @@ class SaveSliceInfo:
         no_interchange("SaveSliceInfo.to_proto")
 
 
+# Inside the class the plain name means its attribute.
+_SliceInfo = SaveSliceInfo
+
+
 @public("Variable")
 class Variable(SparseUpdates, metaclass=_Created):
     """A value that outlives a run: an operation that holds it, one that initializes it, one that reads it.
@@ -123,7 +127,7 @@ class Variable(SparseUpdates, metaclass=_Created):
     _aggregation: VariableAggregation
     _constraint: Callable[[Any], Any] | None
     _caching_device: Any
-    _save_slice_info: SaveSliceInfo | None
+    _save_slice_info: _SliceInfo | None
     _in_graph_mode = True
 
     # What subclasses provide.
@@ -218,10 +222,10 @@ class Variable(SparseUpdates, metaclass=_Created):
         """The same as `shape`."""
         return self.shape
 
-    def _set_save_slice_info(self, save_slice_info: SaveSliceInfo) -> None:
+    def _set_save_slice_info(self, save_slice_info: _SliceInfo) -> None:
         self._save_slice_info = save_slice_info
 
-    def _get_save_slice_info(self) -> SaveSliceInfo | None:
+    def _get_save_slice_info(self) -> _SliceInfo | None:
         return self._save_slice_info
 
     def eval(self, session: Any = None) -> Any:

@@ -24,7 +24,9 @@ def no_regularizer(_: Any) -> None:
 class _Opening:
     """The variable scope's half of a ``with``: it knows nothing of name scopes, and can be entered again."""
 
-    __slots__ = ("_changes", "_entered", "_name", "_name_scope", "_outer", "_path", "_reuse", "_scope", "_stack", "_subscopes")
+    __slots__ = (
+        "_changes", "_entered", "_name", "_name_scope", "_outer", "_path", "_reuse", "_scope", "_stack", "_subscopes",
+    )  # fmt: skip
 
     def __init__(self, name_or_scope: Any, reuse: Any, old_name_scope: str | None, changes: dict[str, Any]) -> None:
         self._stack = scope_stack()
@@ -200,14 +202,16 @@ class variable_scope:
             if self._reuse:
                 raise ValueError("reuse=True cannot be used without a name_or_scope")
             opened = self._open_name_scope(self._default_name)
-            name = scope_stack(self._graph).unused(self._default_name)  # type: ignore[arg-type]
+            assert self._default_name is not None
+            name = scope_stack(self._graph).unused(self._default_name)
         else:
             if not isinstance(name, (str, VariableScope)):
                 raise TypeError("VariableScope: name_or_scope must be a string or VariableScope.")
-            is_scope = isinstance(name, VariableScope)
-            opened = self._open_name_scope(name.name.rpartition("/")[2] if is_scope else name)
-            if is_scope:
+            if isinstance(name, VariableScope):
+                self._open_name_scope(name.name.rpartition("/")[2])
                 opened = name.original_name_scope
+            else:
+                opened = self._open_name_scope(name)
         self._opening = _Opening(name, self._reuse, opened, self._changes)
         return self._opening.enter()
 
