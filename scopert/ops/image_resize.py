@@ -174,7 +174,8 @@ def _nearest_grad_kernel(xp: Any, grads: Any, size: Any, *, align_corners: bool,
     rows = image_sampling.nearest(height, grads.shape[1], align_corners, half_pixel_centers)
     columns = image_sampling.nearest(width, grads.shape[2], align_corners, half_pixel_centers)
     wide = np.float64 if grads.dtype.kind in "iu" else np.promote_types(grads.dtype, np.float32)
-    made = _separable(xp, grads.astype(wide), _one_hot(rows, height).T.astype(wide), _one_hot(columns, width).T.astype(wide))
+    back = [_one_hot(rows, height).T.astype(wide), _one_hot(columns, width).T.astype(wide)]
+    made = _separable(xp, grads.astype(wide), *back)
     return made.astype(grads.dtype)
 
 

@@ -110,22 +110,47 @@ GRADS = RNG.random((2, 8, 10, 3)).astype(np.float32)
 
 ROWS = [
     *(
-        Case("ResizeBilinear", [IMAGES, _size(*size)], _resize(_linear, **how), how, F32, label=f"{size}{sum(how.values())}",
-             tolerance=10, gradient=False)
-        for size in ((8, 10), (3, 4), (5, 7), (1, 1)) for how in (NO_CENTERS, ALIGNED, HALF)
+        Case(
+            "ResizeBilinear",
+            [IMAGES, _size(*size)],
+            _resize(_linear, **how),
+            how,
+            F32,
+            label=f"{size}{sum(how.values())}",
+            tolerance=10,
+            gradient=False,
+        )
+        for size in ((8, 10), (3, 4), (5, 7), (1, 1))
+        for how in (NO_CENTERS, ALIGNED, HALF)
     ),
     Case("ResizeBilinearGrad", [GRADS, IMAGES], _bilinear_gradient, NO_CENTERS, F32, tolerance=20, gradient=False),
     Case("ResizeNearestNeighbor", [IMAGES, _size(9, 4)], _nearest, NO_CENTERS),
-    Case("ResizeNearestNeighborGrad", [RNG.random((2, 8, 10, 3)), _size(4, 5)], _nearest_gradient, NO_CENTERS, tolerance=10,
-         gradient=False),
+    Case(
+        "ResizeNearestNeighborGrad",
+        [RNG.random((2, 8, 10, 3)), _size(4, 5)],
+        _nearest_gradient,
+        NO_CENTERS,
+        tolerance=10,
+        gradient=False,
+    ),
     *(
-        Case("ResizeBicubic", [IMAGES, _size(8, 11)], _resize(lambda a, b, **k: _cubic(a, b, -0.75, **k), **how), how, F32,
-             label=str(sum(how.values())), tolerance=2000, gradient=False)  # TensorFlow's table has 1024 steps
+        Case(
+            "ResizeBicubic",
+            [IMAGES, _size(8, 11)],
+            _resize(lambda a, b, **k: _cubic(a, b, -0.75, **k), **how),
+            how,
+            F32,
+            label=str(sum(how.values())),
+            tolerance=2000,
+            gradient=False,
+        )  # TensorFlow's table has 1024 steps
         for how in (NO_CENTERS, ALIGNED)
     ),
     Case("ResizeBicubicGrad", [GRADS, IMAGES], _cubic_gradient, ALIGNED, F32, tolerance=4000),
     Case("ResizeArea", [IMAGES, _size(3, 2)], _resize(_box), {"align_corners": False}, F32, tolerance=10),
-    Case("ResizeArea", [IMAGES, _size(8, 11)], _resize(_box), {"align_corners": False}, F32, tolerance=10, label="larger"),
+    Case(
+        "ResizeArea", [IMAGES, _size(8, 11)], _resize(_box), {"align_corners": False}, F32, tolerance=10, label="larger"
+    ),
     Case("DecodePng", [_encoded(PICTURE, "PNG")], lambda data: PICTURE),
     Case("DecodePng", [_encoded(PICTURE[..., 0], "PNG")], lambda data: PICTURE[..., :1], label="grey"),
     Case("DecodeJpeg", [_encoded(PICTURE, "JPEG")], _decoded, dtypes=F32),
