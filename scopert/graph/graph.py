@@ -200,6 +200,8 @@ class Graph:
         """Makes an operation from checked inputs and complete attributes."""
         if self._finalized:
             raise RuntimeError(f"Graph is finalized and cannot be modified. ({opdef.name} operation {name!r})")
+        if isinstance(name, bytes):
+            name = name.decode()
         if not isinstance(name, str):
             raise TypeError(f"the name of an operation is a string, got {name!r} of type {type(name).__name__}")
         local = self._local

@@ -61,7 +61,8 @@ class BaseSession:
         if target:
             raise NotFoundError(
                 None, None,
-                f"No session factory registered for the target {target!r}: sessions run in this process, with target ''",
+                f"No session factory registered for the given session options: {{target: {target!r}}}. Sessions run in "
+                "this process, with target ''.",
             )  # fmt: skip
         if config is not None and not isinstance(config, ConfigProto):
             raise TypeError(f"config must be a tf.ConfigProto, but got {type(config)}")
@@ -93,7 +94,7 @@ class BaseSession:
     @property
     def graph_def(self) -> Any:
         """The graph as a GraphDef message."""
-        return self._graph.as_graph_def()
+        return self._graph.as_graph_def(add_shapes=bool(self._config.graph_options.infer_shapes))
 
     @property
     def sess_str(self) -> str:

@@ -31,11 +31,11 @@ class Handles:
         self._lock = threading.Lock()
 
     def keep(self, op: Origin, value: Any) -> bytes:
-        """Keeps a copy of a value; returns its name."""
+        """Keeps a value; returns its name. As in TensorFlow, the value of a variable goes on to change with it."""
         with self._lock:
             self._count += 1
             name = f"{op.name};{self._count};/job:localhost/replica:0/task:0/device:CPU:0"
-            self._values[name] = np.array(value)
+            self._values[name] = np.asarray(value)
         return name.encode()
 
     def get(self, name: Any) -> Any:

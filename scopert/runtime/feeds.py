@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from scopert.errors import InvalidArgumentError
-from scopert.graph.dtypes import string
+from scopert.graph.dtypes import DType, string
 from scopert.graph.graph import Graph
 from scopert.graph.literals import as_array
 from scopert.graph.shape import is_compatible, tensor_shape
@@ -83,10 +83,17 @@ def _convert(tensor: Tensor, value: Any) -> Any:
     if dtype is string:
         array: Any = as_array(value, dtype)[0]
         return array
-    array = np.asarray(value, dtype=dtype.np)
+    try:
+        array = np.asarray(value, dtype=dtype.np)
+    except OverflowError:
+        raise _too_large(dtype, value) from None
     if type(value) is int and array != value:
-        raise TypeError(
-            f"Type of feed value {value} with type {type(value)} is not compatible with Tensor type "
-            f"{dtype.np}. Try explicitly setting the type of the feed tensor to a larger type (e.g. int64)."
-        )
+        raise _too_large(dtype, value)
     return array
+
+
+def _too_large(dtype: DType, value: Any) -> TypeError:
+    return TypeError(
+        f"Type of feed value {value} with type {type(value)} is not compatible with Tensor type {dtype.as_numpy_dtype}. "
+        "Try explicitly setting the type of the feed tensor to a larger type (e.g. int64)."
+    )
