@@ -35,6 +35,7 @@ class _Local(threading.local):
         self.attrs: dict[str, Any] = {}
         self.container = ""
         self.variable_creators: list[Callable[..., Any]] = []
+        self.original: Operation | None = None
 
 
 @public("Graph")
@@ -238,6 +239,8 @@ class Graph:
             self._colocate(op, local.colocation)
         for block in local.control:
             block.seen.add(op)
+        if local.original is not None:
+            op._original_op = local.original
         if local.flow is not None:
             op._control_flow_context = local.flow
             local.flow.AddOp(op)
@@ -389,6 +392,16 @@ class Graph:
             yield
         finally:
             local.attrs = old
+
+    @contextmanager
+    def _original_op(self, op: Operation) -> Iterator[None]:
+        """Operations made in the block stand for `op`: their `_original_op` names it."""
+        local = self._local
+        old, local.original = local.original, op
+        try:
+            yield
+        finally:
+            local.original = old
 
     def _get_control_flow_context(self) -> Any:
         return self._local.flow

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from scopert.graph import source
+from scopert.graph.device import canonical_name
 from scopert.graph.opdef import OpDef
 from scopert.graph.tensor import Tensor
 from scopert.public import public
@@ -159,6 +160,10 @@ class Operation:
         default_session(session, self._graph, "execute operation", "run").run(self, feed_dict)
 
     # Changing an operation after it was made: control flow only.
+
+    def _set_device(self, device: Any) -> None:
+        self._device = "" if device is None else canonical_name(device)
+        self._graph._note_change()
 
     def _update_input(self, index: int, tensor: Tensor) -> None:
         if tensor.graph is not self._graph:

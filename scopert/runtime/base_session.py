@@ -6,7 +6,7 @@ import threading
 import time
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,6 +16,7 @@ from scopert.graph.graph import Graph
 from scopert.graph.operation import Operation
 from scopert.graph.stack import get_default_graph, session_stack
 from scopert.graph.tensor import Tensor
+from scopert.nest import flatten_dict_items
 from scopert.program.ir import Program
 from scopert.program.lower import lower
 from scopert.program.order import CycleError
@@ -176,10 +177,8 @@ class BaseSession:
     def _feed_pairs(self, feed_dict: Any) -> dict[Tensor, Any]:
         if feed_dict is None:
             return {}
-        if not isinstance(feed_dict, Mapping):
-            raise TypeError(f"feed_dict must be a dictionary, got {type(feed_dict).__name__}")
         pairs: dict[Tensor, Any] = {}
-        for key, value in feed_dict.items():
+        for key, value in flatten_dict_items(feed_dict).items():
             for item, part in expand_feed(key, value):
                 tensor = feed_tensor(self._graph, item)
                 pairs[tensor] = self._feed(tensor, part)

@@ -81,18 +81,20 @@ def _convert(tensor: Tensor, value: Any) -> Any:
             f"{value} which was passed to the feed with key {tensor}."
         )
     if dtype is string:
-        array: Any = as_array(value, dtype)[0]
-        return array
+        if isinstance(value, (int, float)):
+            raise _wrong_type(dtype, value)
+        made: Any = as_array(value, dtype)[0]
+        return made
     try:
         array = np.asarray(value, dtype=dtype.np)
     except OverflowError:
-        raise _too_large(dtype, value) from None
+        raise _wrong_type(dtype, value) from None
     if type(value) is int and array != value:
-        raise _too_large(dtype, value)
+        raise _wrong_type(dtype, value)
     return array
 
 
-def _too_large(dtype: DType, value: Any) -> TypeError:
+def _wrong_type(dtype: DType, value: Any) -> TypeError:
     return TypeError(
         f"Type of feed value {value} with type {type(value)} is not compatible with Tensor type {dtype.as_numpy_dtype}. "
         "Try explicitly setting the type of the feed tensor to a larger type (e.g. int64)."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,8 +12,6 @@ from scopert.runtime.base_session import OPEN_SESSIONS
 from scopert.runtime.options import ConfigProto
 from scopert.runtime.partial_run import PartialRuns
 from scopert.runtime.store import VariableStore
-
-_log = logging.getLogger("scopert")
 
 
 @public("Session")
@@ -119,7 +117,7 @@ class InteractiveSession(PartialRuns):
     >>> sess.close()
     """
 
-    _count = 0
+    _active_session_count = 0
 
     def __init__(
         self, target: str = "", graph: Graph | None = None, config: Any = None, backend: str | None = None,
@@ -134,12 +132,13 @@ class InteractiveSession(PartialRuns):
             raise TypeError(f"config must be a tf.ConfigProto, but got {type(config)}")
         own.graph_options.place_pruned_graph = True
         super().__init__(target, graph, own, backend, store)
-        if InteractiveSession._count:
-            _log.warning(
-                "An interactive session is already active. Two of them keep each other's variables in memory; "
-                "close the first with `InteractiveSession.close()`."
+        if InteractiveSession._active_session_count:
+            warnings.warn(
+                "An interactive session is already active. This can cause out-of-memory errors in some cases. You must "
+                "explicitly call `InteractiveSession.close()` to release resources held by the other session(s).",
+                stacklevel=2,
             )
-        InteractiveSession._count += 1
+        InteractiveSession._active_session_count += 1
         self._explicit_graph = graph
         # Kept open until `close`, as a `with` that ends there.
         self._default_session = self.as_default()
@@ -153,7 +152,7 @@ class InteractiveSession(PartialRuns):
         was_open = not self._closed
         super().close()
         if was_open:
-            InteractiveSession._count -= 1
+            InteractiveSession._active_session_count -= 1
             if self._default_graph is not None:
                 self._default_graph.__exit__(None, None, None)
             self._leave()
