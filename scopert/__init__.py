@@ -2,6 +2,9 @@
 # ruff: noqa
 
 from scopert.compat.version import GIT_VERSION as GIT_VERSION
+from scopert.compat.version import GRAPH_DEF_VERSION as GRAPH_DEF_VERSION
+from scopert.compat.version import GRAPH_DEF_VERSION_MIN_CONSUMER as GRAPH_DEF_VERSION_MIN_CONSUMER
+from scopert.compat.version import GRAPH_DEF_VERSION_MIN_PRODUCER as GRAPH_DEF_VERSION_MIN_PRODUCER
 from scopert.compat.version import VERSION as VERSION
 from scopert.errors import OpError as OpError
 from scopert.gradients.aggregate import AggregationMethod as AggregationMethod
@@ -387,6 +390,9 @@ __all__ = [
     "Event",
     "GIT_VERSION",
     "GPUOptions",
+    "GRAPH_DEF_VERSION",
+    "GRAPH_DEF_VERSION_MIN_CONSUMER",
+    "GRAPH_DEF_VERSION_MIN_PRODUCER",
     "Graph",
     "GraphDef",
     "GraphKeys",
