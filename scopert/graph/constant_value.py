@@ -66,7 +66,7 @@ def known_value(tensor: Tensor, depth: int = 0) -> Array | None:
     if depth > _DEEPEST or not op._inputs or op.opdef.kernel is None or op.opdef.traits & _EFFECTS:
         return None
     # A shape that is not known follows from the values of the inputs, and those are small.
-    if (num_elements(tensor._shape) or 0) > _LARGEST or op._control_flow_context is not None:
+    if (num_elements(tensor._shape) or 0) > _LARGEST:
         return None
     values = []
     for other in op._inputs:
