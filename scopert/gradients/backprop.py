@@ -13,8 +13,8 @@ from enum import Enum
 from typing import Any
 
 from scopert.gradients.aggregate import aggregate, check_method
-from scopert.gradients.between import between_ops, is_trainable, stop_ops
-from scopert.gradients.flow_state import FlowRules, FlowState, flow_rules
+from scopert.gradients.between import between_ops, count_pending, is_trainable, stop_ops
+from scopert.gradients.control_flow import FlowState, check_not_initial_value, flow_state, zeros_outside_loop
 from scopert.gradients.registry import rule_of
 from scopert.gradients.seeds import as_tensors_or_slices, initial_gradients
 from scopert.graph import dtypes
@@ -25,6 +25,7 @@ from scopert.graph.scopes import name_scope
 from scopert.graph.stack import get_default_graph
 from scopert.graph.tensor import Tensor
 from scopert.ops.array_fill import zeros, zeros_like
+from scopert.ops.control_flow_ops import EXITS, SWITCHES, is_switch_of_loop
 from scopert.ops.no_op import tuple_
 from scopert.ops.state_resource import handle_of, variable_shape
 from scopert.public import public
@@ -103,6 +104,7 @@ def gradients(
         seeds = initial_gradients(y_list, given, colocate_gradients_with_ops)
         walk = _Walk(get_default_graph(), colocate_gradients_with_ops, gate_gradients, aggregation_method)
         walk.run(y_list, seeds, x_list, [_handle_or_self(item).op for item in barriers])
+    walk.finish()
     return [_gradient_of(walk.grads, x, unconnected) for x in x_list]
 
 
@@ -127,15 +129,15 @@ class _Walk:
         self._colocate = colocate
         self._gate = gate
         self._method = method
-        self._rules: FlowRules = flow_rules()
         self._flow: FlowState | None = None
         self._pending: dict[Operation, int] = {}
         self._queue: deque[Operation] = deque()
 
     def run(self, ys: Sequence[Any], seeds: Sequence[Any], xs: Sequence[Any], barriers: list[Operation]) -> None:
         to_ops, from_ops = [y.op for y in ys], [x.op for x in xs]
-        reachable, between, self._pending = between_ops(to_ops, from_ops)
-        flow = self._flow = self._rules.state(between, set(between), self._colocate)
+        reachable, between = between_ops(to_ops, from_ops)
+        flow = self._flow = flow_state(between, self._colocate)
+        self._pending = count_pending(between)
         for y, seed in zip(ys, seeds, strict=True):
             self._add(y, seed)
         queued: set[Operation] = set()
@@ -147,15 +149,18 @@ class _Walk:
             for tensor in flow.unused_loop_exits(self._pending, queued):
                 if is_trainable(tensor):
                     self._add(tensor, flow.zeros_like_for_exit(tensor))
-                self._queue.append(tensor.op)
+                    self._queue.append(tensor.op)
         stops = stop_ops(from_ops, barriers, self._pending)
         while self._queue:
             op = self._queue.popleft()
             with self._beside(op):
-                self._visit(op, op in stops)
+                self._visit(op, op in stops, from_ops)
             self._release_inputs(op)
-        if flow is not None:
-            flow.finish()
+
+    def finish(self) -> None:
+        """Closes the loops of the gradient."""
+        if self._flow is not None:
+            self._flow.finish()
 
     def _beside(self, op: Operation) -> AbstractContextManager[Any]:
         return self._graph.colocate_with(op) if self._colocate else nullcontext()
@@ -182,7 +187,7 @@ class _Walk:
                 slots[index] = aggregate(found, op, self._method)
         return slots
 
-    def _visit(self, op: Operation, is_stop: bool) -> None:
+    def _visit(self, op: Operation, is_stop: bool, from_ops: Sequence[Operation]) -> None:
         flow = self._flow
         if flow is not None:
             flow.enter_gradient(op, before=True)
@@ -198,6 +203,14 @@ class _Walk:
                 raise LookupError(f"No gradient defined for operation '{op.name}' (op type: {op.type})") from None
         if flow is not None:
             flow.enter_gradient(op, before=False)
+        context = op._control_flow_context
+        if (
+            context is not None
+            and op.type in SWITCHES
+            and context.IsWhileContext()
+            and context is self._graph._get_control_flow_context()
+        ):
+            check_not_initial_value(op, from_ops)
         if rule is not None and connected:
             self._fill_unused(op, sums)
             with self._graph.name_scope(op.name + "_grad"):
@@ -215,7 +228,7 @@ class _Walk:
                 if self._flow is not None:
                     sums[index] = self._flow.zeros_like(op, index)
                 else:
-                    sums[index] = self._rules.zeros_outside_loop(op, index)
+                    sums[index] = zeros_outside_loop(op, index)
 
     def _apply_rule(self, rule: Any, op: Operation, sums: list[Any]) -> list[Any]:
         in_grads = _as_list(rule(op, *sums))
@@ -229,17 +242,17 @@ class _Walk:
         return in_grads
 
     def _release_inputs(self, op: Operation) -> None:
-        pending, rules, flow = self._pending, self._rules, self._flow
+        pending, flow = self._pending, self._flow
         for tensor in op._inputs:
             source = tensor._op
             count = pending.get(source, 0) - 1
             pending[source] = count
             ready = count == 0
             if flow is not None and not ready:
-                ready = count > 0 and rules.is_loop_switch(source)
+                ready = count > 0 and is_switch_of_loop(source)
             if not ready:
                 continue
-            if flow is not None and rules.is_loop_exit(source):
+            if flow is not None and source.type in EXITS:
                 self._release_exit(flow, tensor)
             else:
                 self._queue.append(source)

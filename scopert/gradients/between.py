@@ -38,9 +38,7 @@ def _reached_from(ops: Iterable[Operation]) -> set[Operation]:
     return reached
 
 
-def between_ops(
-    to_ops: list[Operation], from_ops: list[Operation]
-) -> tuple[set[Operation], list[Operation], dict[Operation, int]]:
+def between_ops(to_ops: list[Operation], from_ops: list[Operation]) -> tuple[set[Operation], list[Operation]]:
     """Finds what backpropagation will visit.
 
     Parameters
@@ -56,8 +54,6 @@ def between_ops(
         The members of `to_ops` that depend on `from_ops`.
     between : list of Operation
         All that lies between, breadth first from `to_ops`.
-    pending : dict
-        For each operation that has consumers among `between`: the number of their inputs that it feeds.
     """
     reached = _reached_from(from_ops)
     reachable = {op for op in to_ops if op in reached}
@@ -69,13 +65,19 @@ def between_ops(
             reached.remove(op)
             between[op] = None
             queue.extend([tensor._op for tensor in op._inputs])
+    return reachable, list(between)
+
+
+def count_pending(between: list[Operation]) -> dict[Operation, int]:
+    """For each operation with consumers among `between`: the number of their inputs that it feeds."""
+    members = set(between)
     pending: dict[Operation, int] = {}
     for op in between:
         for tensor in op._inputs:
             source = tensor._op
-            if source in between:
+            if source in members:
                 pending[source] = pending.get(source, 0) + 1
-    return reachable, list(between), pending
+    return pending
 
 
 def stop_ops(from_ops: list[Operation], barriers: list[Operation], pending: dict[Operation, int]) -> set[Operation]:

@@ -1,4 +1,4 @@
-"""Conds and loops: what they compute. What they are built of is compared with TensorFlow in test_control_flow_graphs."""
+"""Conds and loops: what they compute. For what they are built of see test_control_flow_graphs."""
 
 import numpy as np
 import pytest

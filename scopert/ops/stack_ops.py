@@ -1,0 +1,113 @@
+"""Stacks: what a loop keeps of its iterations for the gradient.
+
+The handle is made anew in each run, so a stack never outlives it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scopert.errors import InvalidArgumentError
+from scopert.graph.build import apply
+from scopert.graph.dtypes import DType
+from scopert.graph.opdef import STATEFUL, define_op
+from scopert.graph.operation import Operation
+from scopert.graph.shape_rules import no_outputs, unknown
+from scopert.graph.tensor import Tensor
+
+
+class Stack:
+    """The values pushed so far."""
+
+    __slots__ = ("_limit", "_name", "_values")
+
+    def __init__(self, name: str, limit: int) -> None:
+        self._name = name
+        self._limit = limit
+        self._values: list[Any] = []
+
+    def push(self, value: Any) -> None:
+        """Adds a value.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If the stack is full.
+        """
+        if 0 <= self._limit <= len(self._values):
+            raise InvalidArgumentError(None, None, f"Stack[{self._name}] overflowed its max_size ({self._limit})")
+        self._values.append(value)
+
+    def pop(self) -> Any:
+        """Takes the value that was pushed last.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If there is none.
+        """
+        if not self._values:
+            raise InvalidArgumentError(None, None, f"Stack[{self._name}] is empty when calling Pop().")
+        return self._values.pop()
+
+    def close(self) -> None:
+        """Forgets all values."""
+        self._values.clear()
+
+
+STACK = define_op(
+    "StackV2", inputs="max_size: int32", outputs="handle: resource",
+    attrs='elem_type: type; stack_name: string = ""', shape=lambda op: [(2,)],
+    kernel=lambda xp, max_size, *, op: Stack(op.name, int(max_size)), traits=STATEFUL, differentiable=False,
+)  # fmt: skip
+
+
+def _push(xp: Any, handle: Stack, value: Any) -> Any:
+    handle.push(value)
+    return value
+
+
+STACK_PUSH = define_op(
+    "StackPushV2", inputs="handle: resource, elem: T", outputs="output: T",
+    attrs="T: type; swap_memory: bool = false", shape=lambda op: [op._inputs[1]._shape], kernel=_push,
+    traits=STATEFUL, differentiable=False,
+)  # fmt: skip
+STACK_POP = define_op(
+    "StackPopV2", inputs="handle: resource", outputs="elem: elem_type", attrs="elem_type: type", shape=unknown,
+    kernel=lambda xp, handle: handle.pop(), traits=STATEFUL, differentiable=False,
+)  # fmt: skip
+
+
+def _close(xp: Any, handle: Stack) -> tuple[()]:
+    handle.close()
+    return ()
+
+
+STACK_CLOSE = define_op(
+    "StackCloseV2", inputs="handle: resource", shape=no_outputs, kernel=_close, traits=STATEFUL,
+    differentiable=False,
+)  # fmt: skip
+
+
+def stack(max_size: Any, elem_type: DType, name: str | None = None) -> Tensor:
+    """A new stack; no limit if `max_size` is negative."""
+    made: Tensor = apply(STACK, max_size, elem_type=elem_type, name=name)
+    return made
+
+
+def stack_push(handle: Tensor, elem: Any, swap_memory: bool = False, name: str | None = None) -> Tensor:
+    """Pushes `elem`, and hands it on."""
+    made: Tensor = apply(STACK_PUSH, handle, elem, swap_memory=swap_memory, name=name)
+    return made
+
+
+def stack_pop(handle: Tensor, elem_type: DType, name: str | None = None) -> Tensor:
+    """The value that was pushed last, and forgets it."""
+    made: Tensor = apply(STACK_POP, handle, elem_type=elem_type, name=name)
+    return made
+
+
+def stack_close(handle: Tensor, name: str | None = None) -> Operation:
+    """Frees the values of a stack."""
+    made: Operation = apply(STACK_CLOSE, handle, name=name)
+    return made
