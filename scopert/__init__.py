@@ -760,7 +760,9 @@ __all__ = [
 ]
 from scopert.ops import array_diag_band as _array_diag_band
 from scopert.ops import composite as _composite
+from scopert.ops import control_flow_accumulate as _control_flow_accumulate
 from scopert.ops import control_flow_context as _control_flow_context
+from scopert.ops import control_flow_grad as _control_flow_grad
 from scopert.ops import control_flow_ops as _control_flow_ops
 from scopert.ops import convolution_kernels as _convolution_kernels
 from scopert.ops import ctc_kernels as _ctc_kernels
@@ -794,6 +796,7 @@ from scopert.ops import selection_kernels as _selection_kernels
 from scopert.ops import slices as _slices
 from scopert.ops import slices_to_tensor as _slices_to_tensor
 from scopert.ops import softmax_kernels as _softmax_kernels
+from scopert.ops import stack_ops as _stack_ops
 from scopert.ops import state_gather as _state_gather
 from scopert.ops import state_resource as _state_resource
 from scopert.ops import state_scatter_kernels as _state_scatter_kernels
