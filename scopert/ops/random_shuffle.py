@@ -18,7 +18,7 @@ Array = Any
 def _kernel(xp: Any, value: Array, *, op: Any, context: Any) -> Array:
     rows = value.shape[0] if value.ndim else 0
     if value.size <= 1 or rows <= 1:
-        return value
+        return value.copy()
     order = permutation(xp, reserve(context, op, permutation_blocks(rows)), rows)
     return value[xp.asarray(order)]
 

@@ -254,7 +254,8 @@ class ConvolutionOrthogonal3D(ConvolutionOrthogonal):
         def either(which: int, projection: Tensor) -> Tensor:
             return which * projection + (1 - which) * (unit - projection)
 
-        return {
-            (i, j, k): matmul(matmul(either(i, first), either(j, second)), either(k, third))
-            for i, j, k in product((0, 1), repeat=3)
-        }
+        kernel: _Kernel = {}
+        for i, j, k in product((0, 1), repeat=3):
+            factors = either(i, first), either(j, second), either(k, third)
+            kernel[i, j, k] = matmul(matmul(factors[0], factors[1]), factors[2])
+        return kernel

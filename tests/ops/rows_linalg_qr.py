@@ -1,0 +1,28 @@
+"""Cases of the QR decomposition."""
+
+import numpy as np
+from ops.conformance import COMPLEX, FLOATS, Case
+
+TALL = [[1.0, 2.0], [3.0, -4.0], [0.5, 6.0]]
+C = [[1 + 2j, -0.5j, 3.0], [2 - 1j, -1.5 + 0.5j, 1j]]
+
+
+def reduced(x):
+    return np.linalg.qr(x)
+
+
+def complete(x):
+    return np.linalg.qr(x, mode="complete")
+
+
+ROWS = [
+    Case("Qr", [TALL], reduced, dtypes=("float16", *FLOATS), tolerance=4),
+    Case("Qr", [np.transpose(TALL)], reduced, label="wide", tolerance=4),
+    Case("Qr", [TALL], complete, {"full_matrices": True}, label="full", tolerance=4),
+    Case("Qr", [[TALL, np.negative(TALL)]], reduced, label="batch", tolerance=4),
+    Case("Qr", [C], reduced, dtypes=COMPLEX, label="complex", tolerance=4),
+    Case("Qr", [np.zeros((0, 3))], lambda x: (np.zeros((0, 0)), np.zeros((0, 3))), label="no-rows"),
+    Case("Qr", [np.zeros((3, 0))], lambda x: (np.zeros((3, 0)), np.zeros((0, 0))), label="no-columns"),
+    Case("Qr", [np.zeros((3, 0))], lambda x: (np.eye(3), np.zeros((3, 0))), {"full_matrices": True}, label="empty"),
+    Case("Qr", [[1.0, 2.0]], label="vector", error="rank >= 2"),
+]
