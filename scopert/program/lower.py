@@ -7,6 +7,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
+from scopert.errors import InvalidArgumentError
+from scopert.graph import source
 from scopert.graph.kernel import Origin, origin_of
 from scopert.graph.opdef import READS, VIEW
 from scopert.graph.operation import Operation
@@ -62,8 +64,8 @@ class _Lowering:
         self._constants: dict[int, Any] = {}
         self._variables: dict[int, Origin] = {}
         self._steps: list[Step] = []
-        # What a reference was last read into; forgotten when its variable is written.
-        self._reads: dict[Tensor, int] = {}
+        # By variable, what references to it were last read into; forgotten when it is written.
+        self._reads: dict[object, dict[Tensor, int]] = {}
         self._fetch_reads: dict[Tensor, int] = {}
         # Positions of the writes of each variable, and which variable a read step reads.
         self._writes: dict[object, list[int]] = {}
@@ -71,6 +73,7 @@ class _Lowering:
         self._liveness = Liveness()
         self._feeds = tuple(self._new(tensor, value=True) for tensor in feeds)
         self._fed = frozenset(feeds)
+        self._fed_refs = frozenset(tensor for tensor in feeds if tensor._dtype.is_ref)
 
     def _new(self, tensor: Tensor, value: bool = False) -> int:
         slot = self._slots[tensor] = self._slot(tensor, value)
@@ -126,6 +129,8 @@ class _Lowering:
         if opdef.name in CONTROL_FLOW:
             self._emit_control_flow(op, life)
             return
+        if self._fed_refs:
+            self._check_fed_refs(op)
         origin = origin_of(op)
         inputs = self._inputs(op, origin)
         position = len(self._steps)
@@ -143,13 +148,20 @@ class _Lowering:
         )  # fmt: skip
         self._set_life(op, life, outputs[:1] or life.guards)
 
+    def _check_fed_refs(self, op: Operation) -> None:
+        for tensor, is_ref in zip(op._inputs, ref_arguments(op), strict=True):
+            if is_ref and tensor in self._fed_refs:
+                raise InvalidArgumentError(
+                    None, op,
+                    f"{op.name} (made at {source.text(op._location)}) needs the variable {tensor.name} itself, which "
+                    "is fed: a fed value can only be read",
+                )  # fmt: skip
+
     def _note_writes(self, variables: Collection[object], position: int) -> None:
         """What was read of these variables before is out of date."""
         for variable in variables:
             self._writes.setdefault(variable, []).append(position)
-        written = set(variables)
-        for tensor in [tensor for tensor in self._reads if variable_of(tensor) in written]:
-            del self._reads[tensor]
+            self._reads.pop(variable, None)
 
     def _set_life(self, op: Operation, life: Life, guards: tuple[int, ...]) -> None:
         """Notes when an operation and its outputs are alive; `guards` are the slots that tell."""
@@ -281,10 +293,12 @@ class _Lowering:
         return tuple(found)
 
     def _read(self, tensor: Tensor, origin: Origin) -> int:
-        slot = self._reads.get(tensor)
+        variable = variable_of(tensor)
+        known = self._reads.setdefault(variable, {})
+        slot = known.get(tensor)
         if slot is None:
-            slot = self._reads[tensor] = self._slot(tensor, value=True)
-            self._read_from[len(self._steps)] = (variable_of(tensor),)
+            slot = known[tensor] = self._slot(tensor, value=True)
+            self._read_from[len(self._steps)] = (variable,)
             guards = self._liveness.tensors.get(tensor, ALWAYS).guards
             self._steps.append(
                 Step(READ, (self._slots[tensor],), (slot,), origin, traits=_READ_TRAITS, guards=guards)

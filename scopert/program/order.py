@@ -97,6 +97,9 @@ class _Plan:
         self._writes: dict[Node, Collection[object]] = {}
         self._reads: dict[Node, Collection[object]] = {}
         self._readers: dict[object, dict[Node, None]] = {}
+        # Writes that could run but for a reader, by number, and the other way round.
+        self._postponed: dict[int, Node] = {}
+        self._waiting_for: dict[Node, list[Node]] = {}
         for op in ops:
             self._add(op, before(op))
         ready = [op for op in ops if not self._missing[op]]
@@ -121,33 +124,41 @@ class _Plan:
         if self._free:
             return self._op[heappop(self._free)]
         waiting = self._ready_writes
-        if not waiting:
+        while waiting:
+            write = self._op[heappop(waiting)]
+            # With one candidate, all that is left waits for it.
+            alone = not waiting and not self._postponed
+            reader = None if alone else self._reader_before(write)
+            if reader is None:
+                return write
+            # What it waits for decides when to look again.
+            self._postponed[write._id] = reader
+            self._waiting_for.setdefault(reader, []).append(write)
+        if not self._postponed:
             return None
-        # With one candidate, all that is left waits for it.
-        if len(waiting) > 1:
-            for number in sorted(waiting):
-                if self._nobody_reads_first(self._op[number]):
-                    waiting.remove(number)
-                    heapify(waiting)
-                    return self._op[number]
-        return self._op[heappop(waiting)]
+        first = min(self._postponed)  # readers and writers wait for each other in a ring
+        self._waiting_for[self._postponed.pop(first)].remove(self._op[first])
+        return self._op[first]
 
-    def _nobody_reads_first(self, write: Node) -> bool:
-        """Whether all readers of what it writes that are still to run wait for it."""
-        left = {reader for variable in self._writes[write] for reader in self._readers.get(variable, ())}
-        left.discard(write)
+    def _reader_before(self, write: Node) -> Node | None:
+        """A reader of what it writes that is still to run and does not wait for it."""
+        left = {reader: None for variable in self._writes[write] for reader in self._readers.get(variable, ())}
+        left.pop(write, None)
         stack, seen = [write], {write}
         while stack and left:
             for op in self._followers.get(stack.pop(), ()):
                 if op not in seen:
                     seen.add(op)
-                    left.discard(op)
+                    left.pop(op, None)
                     stack.append(op)
-        return not left
+        return next(iter(left), None)
 
     def done(self, op: Node) -> None:
         for variable in self._reads.get(op, ()):
             del self._readers[variable][op]
+        for write in self._waiting_for.pop(op, ()):
+            del self._postponed[write._id]
+            heappush(self._ready_writes, write._id)
         for other in self._followers.get(op, ()):
             self._missing[other] -= 1
             if not self._missing[other]:
