@@ -366,6 +366,8 @@ from scopert import gfile as gfile
 from scopert import image as image
 from scopert import initializers as initializers
 from scopert import io as io
+from scopert import keras as keras
+from scopert import layers as layers
 from scopert import linalg as linalg
 from scopert import logging as logging
 from scopert import manip as manip
@@ -568,6 +570,8 @@ __all__ = [
     "is_inf",
     "is_nan",
     "is_variable_initialized",
+    "keras",
+    "layers",
     "less",
     "less_equal",
     "lgamma",

@@ -72,7 +72,6 @@ class SpaceToBatch:
         at_least_rank(input_shape, axes[-1] + (1 if first == 2 else 2))
         self._data_format = data_format
         self._axes = axes
-        self._input_shape = input_shape
         self._rate = rate
         self._pads: Any = None
         known = constant_value(rate)
@@ -101,8 +100,8 @@ class SpaceToBatch:
         if self._plain:
             return self._op(inputs, filters)
         sizes: Any = None
-        if self._input_shape is not None:
-            sizes = [self._input_shape[axis] for axis in self._axes]
+        if inputs._shape is not None:
+            sizes = [inputs._shape[axis] for axis in self._axes]
         if sizes is None or None in sizes:
             full = shape_of(inputs)
             sizes = stack([full[axis] for axis in self._axes])
