@@ -156,7 +156,7 @@ def central_crop(image: Any, central_fraction: float) -> Tensor:
         if central_fraction == 1.0:
             return image
         image = checked_image(image)
-        *batch, height, width, depth = image._shape or ()
+        *batch, height, width, depth = image._shape or (None,) * 3
         if height is None or width is None:
             raise NotImplementedError(f"central_crop needs an image of known height and width, got {image.shape}")
         top = int((height - height * central_fraction) / 2)
