@@ -318,6 +318,7 @@ from scopert.scope.initializers import RandomUniform as random_uniform_initializ
 from scopert.scope.initializers import TruncatedNormal as truncated_normal_initializer
 from scopert.scope.initializers import Zeros as zeros_initializer
 from scopert.scope.matrix_initializers import Orthogonal as orthogonal_initializer
+from scopert.scope.partitioned_creation import create_partitioned_variables as create_partitioned_variables
 from scopert.scope.partitioners import fixed_size_partitioner as fixed_size_partitioner
 from scopert.scope.partitioners import min_max_variable_partitioner as min_max_variable_partitioner
 from scopert.scope.partitioners import variable_axis_size_partitioner as variable_axis_size_partitioner
@@ -482,6 +483,7 @@ __all__ = [
     "cos",
     "cosh",
     "count_up_to",
+    "create_partitioned_variables",
     "cumprod",
     "cumsum",
     "custom_gradient",

@@ -143,8 +143,24 @@ def _apply_slowly(opdef: OpDef, inputs: Sequence[Any], name: str | None, attrs: 
             else:
                 flat.append(_convert_one(opdef, arg, value, known, number))
         full = complete_attrs(opdef, None, known)
-        op = graph._add(opdef, flat, full, output_dtypes(opdef, full), scope if name != "" else "")
+        chosen = scope if name != "" else ""
+        if opdef.has_refs:
+            op = _add_where_refs_are(graph, opdef, flat, full, chosen)
+        else:
+            op = graph._add(opdef, flat, full, output_dtypes(opdef, full), chosen)
     return _result(opdef, op)
+
+
+def _add_where_refs_are(graph: Graph, opdef: OpDef, inputs: list[Tensor], attrs: dict[str, Any], name: str) -> Any:
+    """An op that changes variables is placed with them."""
+    local = graph._local
+    colocation, devices = local.colocation, local.devices
+    local.colocation = [*colocation, *(tensor._op for tensor in inputs if tensor._dtype.is_ref)]
+    local.devices = []
+    try:
+        return graph._add(opdef, inputs, attrs, output_dtypes(opdef, attrs), name)
+    finally:
+        local.colocation, local.devices = colocation, devices
 
 
 def _flatten(inputs: Sequence[Any]) -> list[Any]:

@@ -61,8 +61,8 @@ class OpDef:
     """
 
     __slots__ = (
-        "attr_by_name", "attrs", "completed", "differentiable", "inferred", "inputs", "kernel", "kernel_keywords",
-        "name", "outputs", "plain", "shape", "traits",
+        "attr_by_name", "attrs", "completed", "differentiable", "has_refs", "inferred", "inputs", "kernel",
+        "kernel_keywords", "name", "outputs", "plain", "shape", "traits",
     )  # fmt: skip
 
     def __init__(
@@ -86,6 +86,8 @@ class OpDef:
             for key in (arg.type_attr, arg.type_list_attr, arg.number_attr)
             if key is not None
         )
+        #: Takes a variable itself, not its value.
+        self.has_refs = any(arg.is_ref for arg in self.inputs)
         #: No list inputs, no refs: the quick way of `build.apply` serves it.
         self.plain = not any(arg.is_list or arg.is_ref for arg in self.inputs)
         #: Input types -> (attributes, output types) of operations whose attributes all follow from

@@ -19,6 +19,7 @@ from scopert.scope.creators import create_variable
 from scopert.scope.distribution import check_distribution
 from scopert.scope.initializers import Zeros
 from scopert.scope.partitioned_store import PartitionedStore
+from scopert.scope.partitioned_variable import PartitionedVariable
 from scopert.scope.request import PartitionInfo, Request
 from scopert.scope.resource_variable import BaseResourceVariable
 from scopert.scope.scaling_initializers import GlorotUniform
@@ -59,6 +60,10 @@ class VariableStore:
         if not _takes_constraint(custom_getter):
             del kwargs["constraint"]
         return custom_getter(getter=self._true_getter, **kwargs)
+
+    def get_partitioned(self, request: Request) -> PartitionedVariable:
+        """A partitioned variable; see `PartitionedStore.get`."""
+        return self._partitioned.get(request)
 
     def _true_getter(self, *args: Any, **kwargs: Any) -> Any:
         return self._find_or_make(Request(*args, **kwargs))
