@@ -164,6 +164,7 @@ from scopert.ops.image_codec import read_file as read_file
 from scopert.ops.image_codec import write_file as write_file
 from scopert.ops.linalg_eye import eye as eye
 from scopert.ops.linalg_qr import qr as qr
+from scopert.ops.linalg_triangular import matrix_triangular_solve as matrix_triangular_solve
 from scopert.ops.math_addn import accumulate_n as accumulate_n
 from scopert.ops.math_addn import add_n as add_n
 from scopert.ops.math_binary import add as add
@@ -598,6 +599,7 @@ __all__ = [
     "matrix_diag_part",
     "matrix_set_diag",
     "matrix_transpose",
+    "matrix_triangular_solve",
     "maximum",
     "meshgrid",
     "min_max_variable_partitioner",

@@ -12,6 +12,7 @@ from scopert.ops.array_transpose import matrix_transpose as transpose
 from scopert.ops.clip import global_norm as global_norm
 from scopert.ops.linalg_eye import eye as eye
 from scopert.ops.linalg_qr import qr as qr
+from scopert.ops.linalg_triangular import matrix_triangular_solve as triangular_solve
 from scopert.ops.math_matmul import matmul as matmul
 from scopert.ops.math_matmul import matvec as matvec
 from scopert.ops.nn_normalization import l2_normalize as l2_normalize
@@ -31,4 +32,5 @@ __all__ = [
     "tensor_diag",
     "tensor_diag_part",
     "transpose",
+    "triangular_solve",
 ]

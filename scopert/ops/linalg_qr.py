@@ -6,9 +6,13 @@ from typing import Any
 
 from scopert.errors import InvalidArgumentError
 from scopert.graph.build import apply
-from scopert.graph.opdef import define_op
+from scopert.graph.opdef import define_op, gradient
 from scopert.graph.operation import Operation
+from scopert.graph.scopes import name_scope
 from scopert.graph.tensor import Shape, Tensor
+from scopert.ops.array_transpose import matrix_transpose
+from scopert.ops.math_matmul import matmul
+from scopert.ops.raw import raw
 from scopert.public import public
 
 Array = Any
@@ -73,3 +77,35 @@ def qr(input: Any, full_matrices: bool = False, name: str | None = None) -> tupl
     """
     factors = apply(QR, input, full_matrices=full_matrices, name=name)
     return factors[0], factors[1]
+
+
+def _adjoint(matrix: Tensor) -> Tensor:
+    with name_scope(None, "adjoint", [matrix]):
+        return matrix_transpose(matrix, conjugate=True)
+
+
+def _times_inverse_adjoint(x: Tensor, upper: Tensor) -> Tensor:
+    """`x` times the adjoint of the inverse of the upper triangular matrix `upper`."""
+    return _adjoint(raw("MatrixTriangularSolve", upper, _adjoint(x), lower=False, adjoint=False))
+
+
+@gradient("Qr")
+def _qr_gradient(op: Operation, grad_q: Tensor, grad_r: Tensor) -> Tensor:
+    """Walter and Lehmann, "On evaluating higher-order derivatives of the QR decomposition" (2012)."""
+    q, r = op.outputs
+    if q.dtype.is_complex:
+        raise NotImplementedError(f"QrGrad not implemented for dtype: {q.dtype}")
+    rows, columns = (None, None) if r._shape is None else r._shape[-2:]
+    if rows is None or columns is None:
+        raise NotImplementedError("QrGrad not implemented with dynamic shapes.")
+    if rows != columns:
+        raise NotImplementedError(
+            "QrGrad not implemented when ncols > nrows or full_matrices is true and ncols != nrows."
+        )
+    q_grad = matmul(q, grad_q, adjoint_a=True)
+    q_skew = q_grad - _adjoint(q_grad)
+    r_grad = matmul(r, grad_r, adjoint_b=True)
+    r_skew = r_grad - _adjoint(r_grad)
+    lower = raw("MatrixBandPart", q_skew + r_skew, -1, 0)
+    first = matmul(q, grad_r + _times_inverse_adjoint(lower, r))
+    return first + _times_inverse_adjoint(grad_q - matmul(q, q_grad), r)
