@@ -10,7 +10,7 @@ from typing import Any
 from scopert.errors import InvalidArgumentError
 from scopert.graph.build import apply
 from scopert.graph.dtypes import DType
-from scopert.graph.opdef import STATEFUL, define_op
+from scopert.graph.opdef import STATEFUL, VIEW, define_op
 from scopert.graph.operation import Operation
 from scopert.graph.shape_rules import no_outputs, unknown
 from scopert.graph.tensor import Tensor
@@ -70,7 +70,7 @@ def _push(xp: Any, handle: Stack, value: Any) -> Any:
 STACK_PUSH = define_op(
     "StackPushV2", inputs="handle: resource, elem: T", outputs="output: T",
     attrs="T: type; swap_memory: bool = false", shape=lambda op: [op._inputs[1]._shape], kernel=_push,
-    traits=STATEFUL, differentiable=False,
+    traits=(STATEFUL, VIEW), differentiable=False,
 )  # fmt: skip
 STACK_POP = define_op(
     "StackPopV2", inputs="handle: resource", outputs="elem: elem_type", attrs="elem_type: type", shape=unknown,
