@@ -233,7 +233,7 @@ def softmax_cross_entropy_with_logits(
 
 
 def _same_rows(labels: Tensor, logits: Tensor) -> Any:
-    from scopert.ops.check_assert import assert_equal
+    from scopert.ops.check_comparisons import assert_equal
 
     return assert_equal(shape_of(labels), shape_of(logits)[:-1])
 
