@@ -153,11 +153,35 @@ from scopert.ops.array_unique import unique as unique
 from scopert.ops.array_unique import unique_with_counts as unique_with_counts
 from scopert.ops.array_where import where as where
 from scopert.ops.array_where import where_v2 as where_v2
+from scopert.ops.assert_op import assert_ as Assert
+from scopert.ops.check_comparisons import assert_equal as assert_equal
+from scopert.ops.check_comparisons import assert_greater as assert_greater
+from scopert.ops.check_comparisons import assert_greater_equal as assert_greater_equal
+from scopert.ops.check_comparisons import assert_less as assert_less
+from scopert.ops.check_comparisons import assert_less_equal as assert_less_equal
+from scopert.ops.check_comparisons import assert_near as assert_near
+from scopert.ops.check_comparisons import assert_negative as assert_negative
+from scopert.ops.check_comparisons import assert_non_negative as assert_non_negative
+from scopert.ops.check_comparisons import assert_non_positive as assert_non_positive
+from scopert.ops.check_comparisons import assert_none_equal as assert_none_equal
+from scopert.ops.check_comparisons import assert_positive as assert_positive
+from scopert.ops.check_order import is_non_decreasing as is_non_decreasing
+from scopert.ops.check_order import is_strictly_increasing as is_strictly_increasing
+from scopert.ops.check_ranks import assert_rank as assert_rank
+from scopert.ops.check_ranks import assert_rank_at_least as assert_rank_at_least
+from scopert.ops.check_ranks import assert_rank_in as assert_rank_in
+from scopert.ops.check_types import assert_integer as assert_integer
+from scopert.ops.check_types import assert_proper_iterable as assert_proper_iterable
+from scopert.ops.check_types import assert_same_float_dtype as assert_same_float_dtype
+from scopert.ops.check_types import assert_scalar as assert_scalar
+from scopert.ops.check_types import assert_type as assert_type
+from scopert.ops.check_types import is_numeric_tensor as is_numeric_tensor
 from scopert.ops.clip import clip_by_average_norm as clip_by_average_norm
 from scopert.ops.clip import clip_by_global_norm as clip_by_global_norm
 from scopert.ops.clip import clip_by_norm as clip_by_norm
 from scopert.ops.clip import clip_by_value as clip_by_value
 from scopert.ops.clip import global_norm as global_norm
+from scopert.ops.control_flow_case import case as case
 from scopert.ops.control_flow_cond import cond as cond
 from scopert.ops.control_flow_while import while_loop as while_loop
 from scopert.ops.image_codec import read_file as read_file
@@ -264,6 +288,8 @@ from scopert.ops.math_unary import tanh as tanh
 from scopert.ops.no_op import group as group
 from scopert.ops.no_op import no_op as no_op
 from scopert.ops.no_op import tuple_ as tuple
+from scopert.ops.print_ops import print_ as print
+from scopert.ops.print_ops import print_data as Print
 from scopert.ops.random_categorical import multinomial as multinomial
 from scopert.ops.random_gamma import random_gamma as random_gamma
 from scopert.ops.random_gamma import random_poisson as random_poisson
@@ -377,6 +403,7 @@ from scopert import math as math
 from scopert import nest as nest
 from scopert import nn as nn
 from scopert import random as random
+from scopert import strings as strings
 from scopert import summary as summary
 from scopert import test as test
 from scopert import train as train
@@ -386,6 +413,7 @@ from scopert.compat.version import __version__ as __version__
 __all__ = [
     "AUTO_REUSE",
     "AggregationMethod",
+    "Assert",
     "AttrValue",
     "ConfigProto",
     "DType",
@@ -410,6 +438,7 @@ __all__ = [
     "OpError",
     "Operation",
     "OptimizerOptions",
+    "Print",
     "QUANTIZED_DTYPES",
     "RegisterGradient",
     "RunMetadata",
@@ -439,6 +468,25 @@ __all__ = [
     "as_dtype",
     "asin",
     "asinh",
+    "assert_equal",
+    "assert_greater",
+    "assert_greater_equal",
+    "assert_integer",
+    "assert_less",
+    "assert_less_equal",
+    "assert_near",
+    "assert_negative",
+    "assert_non_negative",
+    "assert_non_positive",
+    "assert_none_equal",
+    "assert_positive",
+    "assert_proper_iterable",
+    "assert_rank",
+    "assert_rank_at_least",
+    "assert_rank_in",
+    "assert_same_float_dtype",
+    "assert_scalar",
+    "assert_type",
     "assert_variables_initialized",
     "assign",
     "assign_add",
@@ -460,6 +508,7 @@ __all__ = [
     "broadcast_dynamic_shape",
     "broadcast_static_shape",
     "broadcast_to",
+    "case",
     "cast",
     "ceil",
     "check_numerics",
@@ -572,6 +621,9 @@ __all__ = [
     "is_finite",
     "is_inf",
     "is_nan",
+    "is_non_decreasing",
+    "is_numeric_tensor",
+    "is_strictly_increasing",
     "is_variable_initialized",
     "keras",
     "layers",
@@ -630,6 +682,7 @@ __all__ = [
     "placeholder_with_default",
     "polygamma",
     "pow",
+    "print",
     "qint16",
     "qint32",
     "qint8",
@@ -710,6 +763,7 @@ __all__ = [
     "stop_gradient",
     "strided_slice",
     "string",
+    "strings",
     "subtract",
     "summary",
     "tables_initializer",
@@ -812,4 +866,5 @@ from scopert.ops import state_slice_assign as _state_slice_assign
 from scopert.ops import state_variables as _state_variables
 from scopert.ops import training_ops as _training_ops
 from scopert.ops import training_rules as _training_rules
+from scopert.ops import value_text as _value_text
 from scopert.ops import window as _window

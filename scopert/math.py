@@ -2,6 +2,8 @@
 # ruff: noqa
 
 from scopert.ops.array_transpose import invert_permutation as invert_permutation
+from scopert.ops.check_order import is_non_decreasing as is_non_decreasing
+from scopert.ops.check_order import is_strictly_increasing as is_strictly_increasing
 from scopert.ops.math_addn import accumulate_n as accumulate_n
 from scopert.ops.math_addn import add_n as add_n
 from scopert.ops.math_binary import add as add
@@ -142,6 +144,8 @@ __all__ = [
     "is_finite",
     "is_inf",
     "is_nan",
+    "is_non_decreasing",
+    "is_strictly_increasing",
     "l2_normalize",
     "less",
     "less_equal",

@@ -1,0 +1,8 @@
+"""Generated from the @public table by scopert/compat/namespace.py; do not edit."""
+# ruff: noqa
+
+from scopert.ops.print_ops import string_format as format
+
+__all__ = [
+    "format",
+]
