@@ -398,6 +398,7 @@ from scopert import keras as keras
 from scopert import layers as layers
 from scopert import linalg as linalg
 from scopert import logging as logging
+from scopert import losses as losses
 from scopert import manip as manip
 from scopert import math as math
 from scopert import nest as nest
@@ -642,6 +643,7 @@ __all__ = [
     "logical_not",
     "logical_or",
     "logical_xor",
+    "losses",
     "make_template",
     "manip",
     "math",
@@ -858,6 +860,7 @@ from scopert.ops import selection_kernels as _selection_kernels
 from scopert.ops import slices as _slices
 from scopert.ops import slices_to_tensor as _slices_to_tensor
 from scopert.ops import softmax_kernels as _softmax_kernels
+from scopert.ops import squeezable as _squeezable
 from scopert.ops import stack_ops as _stack_ops
 from scopert.ops import state_gather as _state_gather
 from scopert.ops import state_resource as _state_resource
@@ -867,4 +870,5 @@ from scopert.ops import state_variables as _state_variables
 from scopert.ops import training_ops as _training_ops
 from scopert.ops import training_rules as _training_rules
 from scopert.ops import value_text as _value_text
+from scopert.ops import weights_broadcast as _weights_broadcast
 from scopert.ops import window as _window
