@@ -62,9 +62,8 @@ def a_name_scope_object_is_entered_again(tf, g, out):
         with manager as scope:
             out.append([scope, tf.no_op().name])
     with manager as outer:
-        with tf.name_scope("inner"):
-            with manager as inner:
-                out.append([outer, inner])
+        with tf.name_scope("inner"), manager as inner:
+            out.append([outer, inner])
         out.append(tf.no_op().name)
 
 
@@ -320,7 +319,7 @@ def assignments_to_a_reference(tf, g, out):
     v = tf.Variable([1.0, 2.0, 3.0])
     with tf.name_scope("n"):
         made = [v.assign([4.0, 5.0, 6.0]), tf.assign_add(v, [1.0, 1.0, 1.0], name="more"), v.assign_sub([1.0, 1.0, 1.0])]
-        out.append(names(made) + [v.assign([1.0, 2.0, 3.0], read_value=False).type])
+        out.append([*names(made), v.assign([1.0, 2.0, 3.0], read_value=False).type])
         made.append(v[1:].assign([7.0, 8.0]))
         made.append(tf.scatter_add(v, [0, 0], [1.0, 1.0]))
         made.append(v.scatter_nd_update([[2]], [9.0]))
@@ -387,7 +386,7 @@ def initializers_and_reports(tf, g, out):
     report = tf.report_uninitialized_variables()
     checks = [tf.is_variable_initialized(v), tf.assert_variables_initialized([v, w])]
     inits = [tf.variables_initializer([v], name="mine"), tf.global_variables_initializer(), tf.local_variables_initializer()]
-    out.append(names([report] + checks + inits + [tf.variables_initializer([]), tf.tables_initializer()]))
+    out.append(names([report, *checks, *inits, tf.variables_initializer([]), tf.tables_initializer()]))
     with tf.Session() as session:
         out.append([name.decode() for name in session.run(report)])
         session.run(inits)
@@ -547,7 +546,7 @@ def a_template_makes_variables_once(tf, g, out):
 
     def grow(x):
         counter.append(x)
-        return tf.get_variable("w%d" % len(counter), [])
+        return tf.get_variable(f"w{len(counter)}", [])
 
     template = tf.make_template("grow", grow)
     template(1)

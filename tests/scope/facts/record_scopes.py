@@ -9,8 +9,8 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(HERE))
 
-import tensorflow as tf
-from scope_cases import CASES, observe
+import tensorflow as tf  # noqa: E402
+from scope_cases import CASES, observe  # noqa: E402
 
 
 def main():
