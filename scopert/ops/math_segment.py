@@ -1,0 +1,279 @@
+"""Reductions over segments: rows of the same number in a vector beside the data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from scopert.errors import InvalidArgumentError
+from scopert.graph.build import apply
+from scopert.graph.constant_value import known_value
+from scopert.graph.convert import convert_to_tensor
+from scopert.graph.opdef import OpDef, define_op
+from scopert.graph.operation import Operation
+from scopert.graph.scopes import name_scope
+from scopert.graph.shape_rules import at_least_rank, with_rank
+from scopert.graph.tensor import Shape, Tensor
+from scopert.ops.array_fill import ones
+from scopert.ops.array_shape import reshape, shape_internal
+from scopert.ops.math_binary import MAXIMUM
+from scopert.ops.math_types import INDEX, NUMERIC, REAL
+from scopert.ops.math_unary import sqrt
+from scopert.public import public
+
+Array = Any
+
+_SORTED = "{int32, int64}"
+
+
+def _sorted_shape(op: Operation) -> list[Shape]:
+    data = at_least_rank(op.inputs[0]._shape, 1)
+    with_rank(op.inputs[1]._shape, 1)
+    return [None if data is None else (None, *data[1:])]
+
+
+def _count(op: Operation, position: int) -> int | None:
+    tensor = op.inputs[position]
+    if tensor._shape is not None and tensor._shape != ():
+        raise ValueError(f"Shape must be rank 0 but is rank {len(tensor._shape)}")
+    value = known_value(tensor)
+    if value is None:
+        return None
+    if value < 0:
+        raise ValueError(f"Dimension size, given by scalar input {position}, must be non-negative but is {value}")
+    return int(value)
+
+
+def _unsorted_shape(op: Operation) -> list[Shape]:
+    data, ids = op.inputs[0]._shape, op.inputs[1]._shape
+    rows = _count(op, 2)
+    if data is None or ids is None:
+        return [None]
+    if len(ids) > len(data) or any(m is not None and n is not None and m != n
+                                   for m, n in zip(ids, data[: len(ids)], strict=True)):  # fmt: skip
+        raise ValueError(f"the shape {ids} of segment_ids is no prefix of the data's shape {data}")
+    return [(rows, *data[len(ids) :])]
+
+
+def _check_sorted(xp: Any, ids: Array) -> int:
+    """The number of segments that increasing ids name."""
+    if not ids.size:
+        return 0
+    if int(ids[0]) < 0:
+        raise InvalidArgumentError(None, None, "segment ids must be >= 0")
+    if bool(xp.any(ids[1:] < ids[:-1])):
+        raise InvalidArgumentError(None, None, "segment ids are not increasing")
+    return int(ids[-1]) + 1
+
+
+def _in_wide(xp: Any, data: Array) -> Array:
+    return data.astype(xp.float32) if data.dtype.itemsize == 2 and data.dtype.kind in "fV" else data
+
+
+def _combine(xp: Any, data: Array, ids: Array, rows: int, how: str, first: Any) -> Array:
+    """Scatters rows into segments; `how` names the ufunc."""
+    wide = _in_wide(xp, data)
+    made = xp.full((rows, *data.shape[1:]), first, wide.dtype)
+    getattr(xp, how).at(made, ids, wide)
+    return made
+
+
+def _segment(how: str, first: Any, empty: Any) -> Any:
+    def kernel(xp: Any, data: Array, ids: Array) -> Array:
+        if data.shape[0] != ids.shape[0]:
+            raise InvalidArgumentError(None, None, "segment_ids should be the same size as dimension 0 of input.")
+        rows = _check_sorted(xp, ids)
+        start = first(data.dtype) if callable(first) else first
+        made = _combine(xp, data, ids, rows, how, start)
+        if start != empty:
+            present = xp.zeros(rows, bool)
+            present[ids] = True
+            made[~present] = empty
+        return made.astype(data.dtype, copy=False)
+
+    return kernel
+
+
+def _counts(xp: Any, ids: Array, rows: int) -> Array:
+    return xp.bincount(ids, minlength=rows) if ids.size else xp.zeros(rows, np.int64)
+
+
+def _column(counts: Array, like: Array) -> Array:
+    return counts.reshape((-1,) + (1,) * (like.ndim - 1))
+
+
+def _segment_mean(xp: Any, data: Array, ids: Array) -> Array:
+    if data.shape[0] != ids.shape[0]:
+        raise InvalidArgumentError(None, None, "segment_ids should be the same size as dimension 0 of input.")
+    rows = _check_sorted(xp, ids)
+    total = _combine(xp, data, ids, rows, "add", 0)
+    counts = _column(xp.maximum(_counts(xp, ids, rows), 1), total)
+    return (total / counts).astype(data.dtype)
+
+
+def _lowest(dtype: Any) -> Any:
+    return np.iinfo(dtype).min if dtype.kind in "iu" else -np.inf
+
+
+def _highest(dtype: Any) -> Any:
+    return np.iinfo(dtype).max if dtype.kind in "iu" else np.inf
+
+
+def _sorted_op(name: str, kernel: Any, types: str) -> OpDef:
+    return define_op(
+        name, inputs="data: T, segment_ids: Tindices", outputs="output: T",
+        attrs=f"T: {types}; Tindices: {_SORTED}", shape=_sorted_shape, kernel=kernel,
+    )  # fmt: skip
+
+
+SEGMENT_SUM = _sorted_op("SegmentSum", _segment("add", 0, 0), NUMERIC)
+SEGMENT_PROD = _sorted_op("SegmentProd", _segment("multiply", 1, 1), NUMERIC)
+SEGMENT_MEAN = _sorted_op("SegmentMean", _segment_mean, NUMERIC)
+SEGMENT_MIN = _sorted_op("SegmentMin", _segment("minimum", _highest, 0), REAL)
+SEGMENT_MAX = _sorted_op("SegmentMax", _segment("maximum", _lowest, 0), REAL)
+
+
+def _finite_lowest(dtype: Any) -> Any:
+    return np.finfo(dtype).min if dtype.kind == "f" else _lowest(dtype)
+
+
+def _finite_highest(dtype: Any) -> Any:
+    return np.finfo(dtype).max if dtype.kind == "f" else _highest(dtype)
+
+
+def _unsorted(how: str, first: Any) -> Any:
+    def kernel(xp: Any, data: Array, ids: Array, num_segments: Array) -> Array:
+        rows = int(num_segments)
+        if rows < 0:
+            raise InvalidArgumentError(None, None, "Input num_segments == " + str(rows) + " must not be negative.")
+        if data.shape[: ids.ndim] != ids.shape:
+            raise InvalidArgumentError(
+                None, None,
+                f"data.shape = {list(data.shape)} does not start with segment_ids.shape = {list(ids.shape)}",
+            )  # fmt: skip
+        flat = ids.reshape(-1)
+        data = data.reshape((flat.size, *data.shape[ids.ndim :]))
+        if bool(xp.any(flat >= rows)):
+            bad = int(xp.argmax(flat >= rows))
+            raise InvalidArgumentError(
+                None, None, f"segment_ids[{bad}] = {int(flat[bad])} is out of range [0, {rows})"
+            )
+        if bool(xp.any(flat < 0)):  # they are dropped
+            data, flat = data[flat >= 0], flat[flat >= 0]
+        start = first(data.dtype) if callable(first) else first
+        return _combine(xp, data, flat, rows, how, start).astype(data.dtype, copy=False)
+
+    return kernel
+
+
+def _unsorted_op(name: str, kernel: Any, types: str) -> OpDef:
+    return define_op(
+        name, inputs="data: T, segment_ids: Tindices, num_segments: Tnumsegments", outputs="output: T",
+        attrs=f"T: {types}; Tindices: {_SORTED}; Tnumsegments: {INDEX}", shape=_unsorted_shape, kernel=kernel,
+    )  # fmt: skip
+
+
+UNSORTED_SEGMENT_SUM = _unsorted_op("UnsortedSegmentSum", _unsorted("add", 0), NUMERIC)
+UNSORTED_SEGMENT_PROD = _unsorted_op("UnsortedSegmentProd", _unsorted("multiply", 1), NUMERIC)
+UNSORTED_SEGMENT_MAX = _unsorted_op("UnsortedSegmentMax", _unsorted("maximum", _finite_lowest), REAL)
+UNSORTED_SEGMENT_MIN = _unsorted_op("UnsortedSegmentMin", _unsorted("minimum", _finite_highest), REAL)
+
+
+@public("segment_sum", "math.segment_sum")
+def segment_sum(data: Any, segment_ids: Any, name: str | None = None) -> Tensor:
+    """The sum of the rows of each segment; `segment_ids` must increase."""
+    return apply(SEGMENT_SUM, data, segment_ids, name=name)
+
+
+@public("segment_prod", "math.segment_prod")
+def segment_prod(data: Any, segment_ids: Any, name: str | None = None) -> Tensor:
+    """The product of the rows of each segment; `segment_ids` must increase."""
+    return apply(SEGMENT_PROD, data, segment_ids, name=name)
+
+
+@public("segment_mean", "math.segment_mean")
+def segment_mean(data: Any, segment_ids: Any, name: str | None = None) -> Tensor:
+    """The mean of the rows of each segment; `segment_ids` must increase."""
+    return apply(SEGMENT_MEAN, data, segment_ids, name=name)
+
+
+@public("segment_min", "math.segment_min")
+def segment_min(data: Any, segment_ids: Any, name: str | None = None) -> Tensor:
+    """The least of the rows of each segment, 0 where there are none; `segment_ids` must increase."""
+    return apply(SEGMENT_MIN, data, segment_ids, name=name)
+
+
+@public("segment_max", "math.segment_max")
+def segment_max(data: Any, segment_ids: Any, name: str | None = None) -> Tensor:
+    """The greatest of the rows of each segment, 0 where there are none; `segment_ids` must increase."""
+    return apply(SEGMENT_MAX, data, segment_ids, name=name)
+
+
+@public("unsorted_segment_sum", "math.unsorted_segment_sum")
+def unsorted_segment_sum(data: Any, segment_ids: Any, num_segments: Any, name: str | None = None) -> Tensor:
+    """The sum over each of `num_segments` segments; rows with a negative number are left out.
+
+    Parameters
+    ----------
+    data : tensor-like
+    segment_ids : tensor-like
+        Integers; its shape is how the shape of `data` begins.
+    num_segments : int or scalar tensor
+    name : str, optional
+
+    Raises
+    ------
+    InvalidArgumentError
+        In the run, if a number is not below `num_segments`.
+    """
+    return apply(UNSORTED_SEGMENT_SUM, data, segment_ids, num_segments, name=name)
+
+
+@public("unsorted_segment_prod", "math.unsorted_segment_prod")
+def unsorted_segment_prod(data: Any, segment_ids: Any, num_segments: Any, name: str | None = None) -> Tensor:
+    """The product over each segment; arguments as `unsorted_segment_sum`."""
+    return apply(UNSORTED_SEGMENT_PROD, data, segment_ids, num_segments, name=name)
+
+
+@public("unsorted_segment_max", "math.unsorted_segment_max")
+def unsorted_segment_max(data: Any, segment_ids: Any, num_segments: Any, name: str | None = None) -> Tensor:
+    """The greatest of each segment (the type's lowest value if it is empty); see `unsorted_segment_sum`."""
+    return apply(UNSORTED_SEGMENT_MAX, data, segment_ids, num_segments, name=name)
+
+
+@public("unsorted_segment_min", "math.unsorted_segment_min")
+def unsorted_segment_min(data: Any, segment_ids: Any, num_segments: Any, name: str | None = None) -> Tensor:
+    """The least of each segment (the type's highest value if it is empty); see `unsorted_segment_sum`."""
+    return apply(UNSORTED_SEGMENT_MIN, data, segment_ids, num_segments, name=name)
+
+
+def _sizes(data: Tensor, segment_ids: Tensor, num_segments: Any) -> Tensor:
+    """How many rows each segment has, at least 1, shaped to divide the segments' sums."""
+    each = ones(shape_internal(segment_ids), dtype=data.dtype)
+    count = unsorted_segment_sum(each, segment_ids, num_segments)
+    if data._shape is None or segment_ids._shape is None:
+        raise ValueError("the ranks of data and segment_ids must be known")
+    count = reshape(count, [num_segments] + [1] * (len(data._shape) - len(segment_ids._shape)))
+    return apply(MAXIMUM, count, 1)
+
+
+@public("unsorted_segment_mean", "math.unsorted_segment_mean")
+def unsorted_segment_mean(data: Any, segment_ids: Any, num_segments: Any, name: str | None = None) -> Tensor:
+    """The mean of each segment; arguments as `unsorted_segment_sum`, of known ranks."""
+    with name_scope(name, "UnsortedSegmentMean"):
+        data = convert_to_tensor(data)
+        segment_ids = convert_to_tensor(segment_ids)
+        count = _sizes(data, segment_ids, num_segments)
+        return unsorted_segment_sum(data, segment_ids, num_segments) / count
+
+
+@public("unsorted_segment_sqrt_n", "math.unsorted_segment_sqrt_n")
+def unsorted_segment_sqrt_n(data: Any, segment_ids: Any, num_segments: Any, name: str | None = None) -> Tensor:
+    """The sum of each segment over the root of its size; arguments as `unsorted_segment_mean`."""
+    with name_scope(name, "UnsortedSegmentSqrtN"):
+        data = convert_to_tensor(data)
+        segment_ids = convert_to_tensor(segment_ids)
+        count = _sizes(data, segment_ids, num_segments)
+        summed = unsorted_segment_sum(data, segment_ids, num_segments)
+        return summed / sqrt(count)
