@@ -191,6 +191,10 @@ from scopert.ops.linalg_qr import qr as qr
 from scopert.ops.linalg_triangular import matrix_triangular_solve as matrix_triangular_solve
 from scopert.ops.math_addn import accumulate_n as accumulate_n
 from scopert.ops.math_addn import add_n as add_n
+from scopert.ops.math_arg import arg_max as arg_max
+from scopert.ops.math_arg import arg_min as arg_min
+from scopert.ops.math_arg import argmax as argmax
+from scopert.ops.math_arg import argmin as argmin
 from scopert.ops.math_binary import add as add
 from scopert.ops.math_binary import div as div
 from scopert.ops.math_binary import div_no_nan as div_no_nan
@@ -233,8 +237,12 @@ from scopert.ops.math_complex import complex_ as complex
 from scopert.ops.math_complex import conj as conj
 from scopert.ops.math_complex import imag as imag
 from scopert.ops.math_complex import real as real
+from scopert.ops.math_count import bincount as bincount
+from scopert.ops.math_count import histogram_fixed_width as histogram_fixed_width
+from scopert.ops.math_count import histogram_fixed_width_bins as histogram_fixed_width_bins
 from scopert.ops.math_cumulative import cumprod as cumprod
 from scopert.ops.math_cumulative import cumsum as cumsum
+from scopert.ops.math_einsum import einsum as einsum
 from scopert.ops.math_matmul import matmul as matmul
 from scopert.ops.math_matmul import sparse_matmul as sparse_matmul
 from scopert.ops.math_reduction import reduce_all as reduce_all
@@ -244,6 +252,22 @@ from scopert.ops.math_reduction import reduce_mean as reduce_mean
 from scopert.ops.math_reduction import reduce_min as reduce_min
 from scopert.ops.math_reduction import reduce_prod as reduce_prod
 from scopert.ops.math_reduction import reduce_sum as reduce_sum
+from scopert.ops.math_segment import segment_max as segment_max
+from scopert.ops.math_segment import segment_mean as segment_mean
+from scopert.ops.math_segment import segment_min as segment_min
+from scopert.ops.math_segment import segment_prod as segment_prod
+from scopert.ops.math_segment import segment_sum as segment_sum
+from scopert.ops.math_segment import unsorted_segment_max as unsorted_segment_max
+from scopert.ops.math_segment import unsorted_segment_mean as unsorted_segment_mean
+from scopert.ops.math_segment import unsorted_segment_min as unsorted_segment_min
+from scopert.ops.math_segment import unsorted_segment_prod as unsorted_segment_prod
+from scopert.ops.math_segment import unsorted_segment_sqrt_n as unsorted_segment_sqrt_n
+from scopert.ops.math_segment import unsorted_segment_sum as unsorted_segment_sum
+from scopert.ops.math_sort import argsort as argsort
+from scopert.ops.math_sort import sort as sort
+from scopert.ops.math_sparse_segment import sparse_segment_mean as sparse_segment_mean
+from scopert.ops.math_sparse_segment import sparse_segment_sqrt_n as sparse_segment_sqrt_n
+from scopert.ops.math_sparse_segment import sparse_segment_sum as sparse_segment_sum
 from scopert.ops.math_special import betainc as betainc
 from scopert.ops.math_special import digamma as digamma
 from scopert.ops.math_special import erf as erf
@@ -253,6 +277,13 @@ from scopert.ops.math_special import igammac as igammac
 from scopert.ops.math_special import lgamma as lgamma
 from scopert.ops.math_special import polygamma as polygamma
 from scopert.ops.math_special import zeta as zeta
+from scopert.ops.math_statistics import count_nonzero as count_nonzero
+from scopert.ops.math_statistics import lbeta as lbeta
+from scopert.ops.math_statistics import log_sigmoid as log_sigmoid
+from scopert.ops.math_statistics import reduce_logsumexp as reduce_logsumexp
+from scopert.ops.math_statistics import saturate_cast as saturate_cast
+from scopert.ops.math_statistics import trace as trace
+from scopert.ops.math_tensordot import tensordot as tensordot
 from scopert.ops.math_trigonometry import acos as acos
 from scopert.ops.math_trigonometry import acosh as acosh
 from scopert.ops.math_trigonometry import asin as asin
@@ -285,6 +316,7 @@ from scopert.ops.math_unary import sign as sign
 from scopert.ops.math_unary import sqrt as sqrt
 from scopert.ops.math_unary import square as square
 from scopert.ops.math_unary import tanh as tanh
+from scopert.ops.math_vector import cross as cross
 from scopert.ops.no_op import group as group
 from scopert.ops.no_op import no_op as no_op
 from scopert.ops.no_op import tuple_ as tuple
@@ -404,6 +436,7 @@ from scopert import math as math
 from scopert import nest as nest
 from scopert import nn as nn
 from scopert import random as random
+from scopert import sparse as sparse
 from scopert import strings as strings
 from scopert import summary as summary
 from scopert import test as test
@@ -466,6 +499,11 @@ __all__ = [
     "add_to_collections",
     "all_variables",
     "angle",
+    "arg_max",
+    "arg_min",
+    "argmax",
+    "argmin",
+    "argsort",
     "as_dtype",
     "asin",
     "asinh",
@@ -502,6 +540,7 @@ __all__ = [
     "batch_to_space_nd",
     "betainc",
     "bfloat16",
+    "bincount",
     "bitcast",
     "bitwise",
     "bool",
@@ -533,8 +572,10 @@ __all__ = [
     "convert_to_tensor",
     "cos",
     "cosh",
+    "count_nonzero",
     "count_up_to",
     "create_partitioned_variables",
+    "cross",
     "cumprod",
     "cumsum",
     "custom_gradient",
@@ -557,6 +598,7 @@ __all__ = [
     "dtypes",
     "dynamic_partition",
     "dynamic_stitch",
+    "einsum",
     "enable_resource_variables",
     "enable_v2_tensorshape",
     "ensure_shape",
@@ -602,6 +644,8 @@ __all__ = [
     "group",
     "guarantee_const",
     "half",
+    "histogram_fixed_width",
+    "histogram_fixed_width_bins",
     "identity",
     "identity_n",
     "igamma",
@@ -628,6 +672,7 @@ __all__ = [
     "is_variable_initialized",
     "keras",
     "layers",
+    "lbeta",
     "less",
     "less_equal",
     "lgamma",
@@ -638,6 +683,7 @@ __all__ = [
     "local_variables_initializer",
     "log",
     "log1p",
+    "log_sigmoid",
     "logging",
     "logical_and",
     "logical_not",
@@ -707,6 +753,7 @@ __all__ = [
     "reciprocal",
     "reduce_all",
     "reduce_any",
+    "reduce_logsumexp",
     "reduce_max",
     "reduce_mean",
     "reduce_min",
@@ -728,6 +775,7 @@ __all__ = [
     "roll",
     "round",
     "rsqrt",
+    "saturate_cast",
     "scalar_mul",
     "scatter_add",
     "scatter_div",
@@ -741,6 +789,11 @@ __all__ = [
     "scatter_sub",
     "scatter_update",
     "searchsorted",
+    "segment_max",
+    "segment_mean",
+    "segment_min",
+    "segment_prod",
+    "segment_sum",
     "sequence_mask",
     "set_random_seed",
     "setdiff1d",
@@ -752,10 +805,15 @@ __all__ = [
     "sinh",
     "size",
     "slice",
+    "sort",
     "space_to_batch",
     "space_to_batch_nd",
     "space_to_depth",
+    "sparse",
     "sparse_matmul",
+    "sparse_segment_mean",
+    "sparse_segment_sqrt_n",
+    "sparse_segment_sum",
     "split",
     "sqrt",
     "square",
@@ -777,6 +835,7 @@ __all__ = [
     "tensor_scatter_nd_update",
     "tensor_scatter_sub",
     "tensor_scatter_update",
+    "tensordot",
     "test",
     "tile",
     "to_bfloat16",
@@ -786,6 +845,7 @@ __all__ = [
     "to_float",
     "to_int32",
     "to_int64",
+    "trace",
     "train",
     "trainable_variables",
     "transpose",
@@ -803,6 +863,12 @@ __all__ = [
     "unique",
     "unique_with_counts",
     "unravel_index",
+    "unsorted_segment_max",
+    "unsorted_segment_mean",
+    "unsorted_segment_min",
+    "unsorted_segment_prod",
+    "unsorted_segment_sqrt_n",
+    "unsorted_segment_sum",
     "unstack",
     "variable_axis_size_partitioner",
     "variable_creator_scope",
@@ -838,6 +904,7 @@ from scopert.ops import math_broadcast_grad as _math_broadcast_grad
 from scopert.ops import math_elementwise as _math_elementwise
 from scopert.ops import math_matmul_grad as _math_matmul_grad
 from scopert.ops import math_operators as _math_operators
+from scopert.ops import math_segment_grad as _math_segment_grad
 from scopert.ops import math_select_grad as _math_select_grad
 from scopert.ops import math_special_kernels as _math_special_kernels
 from scopert.ops import math_special_tables as _math_special_tables

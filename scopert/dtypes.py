@@ -31,6 +31,7 @@ from scopert.graph.dtypes import uint8 as uint8
 from scopert.graph.dtypes import variant as variant
 from scopert.ops.math_cast import cast as cast
 from scopert.ops.math_complex import complex_ as complex
+from scopert.ops.math_statistics import saturate_cast as saturate_cast
 
 __all__ = [
     "DType",
@@ -57,6 +58,7 @@ __all__ = [
     "quint16",
     "quint8",
     "resource",
+    "saturate_cast",
     "string",
     "uint16",
     "uint32",

@@ -6,6 +6,8 @@ from scopert.ops.check_order import is_non_decreasing as is_non_decreasing
 from scopert.ops.check_order import is_strictly_increasing as is_strictly_increasing
 from scopert.ops.math_addn import accumulate_n as accumulate_n
 from scopert.ops.math_addn import add_n as add_n
+from scopert.ops.math_arg import argmax as argmax
+from scopert.ops.math_arg import argmin as argmin
 from scopert.ops.math_binary import add as add
 from scopert.ops.math_binary import div_no_nan as divide_no_nan
 from scopert.ops.math_binary import divide as divide
@@ -38,6 +40,7 @@ from scopert.ops.math_complex import angle as angle
 from scopert.ops.math_complex import conj as conj
 from scopert.ops.math_complex import imag as imag
 from scopert.ops.math_complex import real as real
+from scopert.ops.math_count import bincount as bincount
 from scopert.ops.math_cumulative import cumprod as cumprod
 from scopert.ops.math_cumulative import cumsum as cumsum
 from scopert.ops.math_cumulative import cumulative_logsumexp as cumulative_logsumexp
@@ -49,6 +52,17 @@ from scopert.ops.math_reduction import reduce_mean as reduce_mean
 from scopert.ops.math_reduction import reduce_min as reduce_min
 from scopert.ops.math_reduction import reduce_prod as reduce_prod
 from scopert.ops.math_reduction import reduce_sum as reduce_sum
+from scopert.ops.math_segment import segment_max as segment_max
+from scopert.ops.math_segment import segment_mean as segment_mean
+from scopert.ops.math_segment import segment_min as segment_min
+from scopert.ops.math_segment import segment_prod as segment_prod
+from scopert.ops.math_segment import segment_sum as segment_sum
+from scopert.ops.math_segment import unsorted_segment_max as unsorted_segment_max
+from scopert.ops.math_segment import unsorted_segment_mean as unsorted_segment_mean
+from scopert.ops.math_segment import unsorted_segment_min as unsorted_segment_min
+from scopert.ops.math_segment import unsorted_segment_prod as unsorted_segment_prod
+from scopert.ops.math_segment import unsorted_segment_sqrt_n as unsorted_segment_sqrt_n
+from scopert.ops.math_segment import unsorted_segment_sum as unsorted_segment_sum
 from scopert.ops.math_special import bessel_i0e as bessel_i0e
 from scopert.ops.math_special import bessel_i1e as bessel_i1e
 from scopert.ops.math_special import betainc as betainc
@@ -60,6 +74,15 @@ from scopert.ops.math_special import igammac as igammac
 from scopert.ops.math_special import lgamma as lgamma
 from scopert.ops.math_special import polygamma as polygamma
 from scopert.ops.math_special import zeta as zeta
+from scopert.ops.math_statistics import bessel_i0 as bessel_i0
+from scopert.ops.math_statistics import bessel_i1 as bessel_i1
+from scopert.ops.math_statistics import count_nonzero as count_nonzero
+from scopert.ops.math_statistics import lbeta as lbeta
+from scopert.ops.math_statistics import log_sigmoid as log_sigmoid
+from scopert.ops.math_statistics import polyval as polyval
+from scopert.ops.math_statistics import reduce_logsumexp as reduce_logsumexp
+from scopert.ops.math_statistics import reduce_std as reduce_std
+from scopert.ops.math_statistics import reduce_variance as reduce_variance
 from scopert.ops.math_trigonometry import acos as acos
 from scopert.ops.math_trigonometry import acosh as acosh
 from scopert.ops.math_trigonometry import asin as asin
@@ -92,6 +115,7 @@ from scopert.ops.math_unary import sign as sign
 from scopert.ops.math_unary import sqrt as sqrt
 from scopert.ops.math_unary import square as square
 from scopert.ops.math_unary import tanh as tanh
+from scopert.ops.math_vector import nextafter as nextafter
 from scopert.ops.nn_activation import softplus as softplus
 from scopert.ops.nn_activation import softsign as softsign
 from scopert.ops.nn_normalization import l2_normalize as l2_normalize
@@ -108,18 +132,24 @@ __all__ = [
     "add",
     "add_n",
     "angle",
+    "argmax",
+    "argmin",
     "asin",
     "asinh",
     "atan",
     "atan2",
     "atanh",
+    "bessel_i0",
     "bessel_i0e",
+    "bessel_i1",
     "bessel_i1e",
     "betainc",
+    "bincount",
     "ceil",
     "conj",
     "cos",
     "cosh",
+    "count_nonzero",
     "cumprod",
     "cumsum",
     "cumulative_logsumexp",
@@ -147,11 +177,13 @@ __all__ = [
     "is_non_decreasing",
     "is_strictly_increasing",
     "l2_normalize",
+    "lbeta",
     "less",
     "less_equal",
     "lgamma",
     "log",
     "log1p",
+    "log_sigmoid",
     "log_softmax",
     "logical_and",
     "logical_not",
@@ -163,8 +195,10 @@ __all__ = [
     "multiply",
     "multiply_no_nan",
     "negative",
+    "nextafter",
     "not_equal",
     "polygamma",
+    "polyval",
     "pow",
     "real",
     "reciprocal",
@@ -172,15 +206,23 @@ __all__ = [
     "reduce_all",
     "reduce_any",
     "reduce_euclidean_norm",
+    "reduce_logsumexp",
     "reduce_max",
     "reduce_mean",
     "reduce_min",
     "reduce_prod",
+    "reduce_std",
     "reduce_sum",
+    "reduce_variance",
     "rint",
     "round",
     "rsqrt",
     "scalar_mul",
+    "segment_max",
+    "segment_mean",
+    "segment_min",
+    "segment_prod",
+    "segment_sum",
     "sigmoid",
     "sign",
     "sin",
@@ -196,6 +238,12 @@ __all__ = [
     "tanh",
     "top_k",
     "truediv",
+    "unsorted_segment_max",
+    "unsorted_segment_mean",
+    "unsorted_segment_min",
+    "unsorted_segment_prod",
+    "unsorted_segment_sqrt_n",
+    "unsorted_segment_sum",
     "xdivy",
     "xlogy",
     "zeta",
