@@ -19,6 +19,7 @@ from scopert.ops.state_assign import assign, assign_sub
 from scopert.public import public
 from scopert.scope.get_variable import get_variable
 from scopert.scope.initializers import Zeros
+from scopert.scope.layout import mark_slot
 from scopert.scope.scope_stack import current_scope
 from scopert.scope.variable import Variable
 from scopert.scope.variable_lists import global_variables, moving_average_variables, trainable_variables
@@ -163,6 +164,7 @@ class ExponentialMovingAverage:
         with init_scope():
             if isinstance(item, Variable):
                 average = create_slot(item, item.initialized_value(), self._name)
+                mark_slot(average.op, item.op, self._name)
                 add_to_collection(GraphKeys.MOVING_AVERAGE_VARIABLES, item)
                 return average
             beside = item.op.type in ("Variable", "VariableV2", "VarHandleOp")

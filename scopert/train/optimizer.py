@@ -32,6 +32,7 @@ from scopert.ops.state_assign import assign_add
 from scopert.ops.state_resource import ASSIGN_ADD_VARIABLE_OP
 from scopert.public import public
 from scopert.scope.creators import create_variable
+from scopert.scope.layout import mark_slot
 from scopert.scope.resource_variable import BaseResourceVariable
 from scopert.scope.variable_lists import trainable_variables
 from scopert.train import slots
@@ -254,6 +255,7 @@ class Optimizer:
         key = _key(var)
         if key not in named:
             named[key] = slots.create_slot(var, val, op_name)
+            mark_slot(named[key].op, var.op, f"{op_name}/{slot_name}")
         return named[key]
 
     def _get_or_make_slot_with_initializer(
@@ -263,6 +265,7 @@ class Optimizer:
         key = _key(var)
         if key not in named:
             named[key] = slots.create_slot_with_initializer(var, initializer, shape, dtype, op_name)
+            mark_slot(named[key].op, var.op, f"{op_name}/{slot_name}")
         return named[key]
 
     def _zeros_slot(self, var: Any, slot_name: str, op_name: str) -> Any:
@@ -270,6 +273,7 @@ class Optimizer:
         key = _key(var)
         if key not in named:
             named[key] = slots.create_zeros_slot(var, op_name)
+            mark_slot(named[key].op, var.op, f"{op_name}/{slot_name}")
         return named[key]
 
     def _create_non_slot_variable(self, initial_value: Any, name: str, colocate_with: Any) -> Any:
