@@ -105,6 +105,22 @@ def known_shape(tensor: Tensor) -> Shape:
     return (None,) * shape[0]
 
 
+# What TensorFlow's wrappers can compute. They make other operations where a value is not known to them,
+# so knowing more here would change names.
+_COMPUTED = frozenset({
+    "Cast", "Concat", "ConcatOffset", "ConcatV2", "Const", "Equal", "Fill", "NotEqual", "Pack", "Range", "Rank",
+    "Shape", "Size",
+})  # fmt: skip
+_OF_SHAPES = frozenset({"Rank", "Shape", "Size"})
+
+
+def _is_computed(tensor: Tensor) -> bool:
+    op = tensor._op
+    if op.type not in _COMPUTED:
+        return False
+    return op.type in _OF_SHAPES or all(_is_computed(other) for other in op._inputs)
+
+
 @public("get_static_value", "contrib.util.constant_value")
 def constant_value(tensor: Any, partial: bool = False) -> Any:
     """The value of a tensor if it can be computed without a run, else None.
@@ -123,7 +139,7 @@ def constant_value(tensor: Any, partial: bool = False) -> Any:
     """
     if not isinstance(tensor, Tensor):
         return np.asarray(tensor) if isinstance(tensor, (np.ndarray, np.generic)) else None
-    found = known_value(tensor)
+    found = known_value(tensor) if _is_computed(tensor) else None
     if found is None and partial and tensor.op.type == "Pack":
         parts = [constant_value(item) for item in tensor.op.inputs]
         if any(part is not None for part in parts):

@@ -37,7 +37,7 @@ def _add(x: Any, y: Any, name: str) -> Any:
 
 def _multiply(x: Any, y: Any, name: str) -> Any:
     if hasattr(y, "dense_shape"):  # a SparseTensor, which knows how
-        return y.__mul__(x)
+        return y._multiplied(x, name)
     return apply(MUL, x, y, name=name)
 
 

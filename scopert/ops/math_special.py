@@ -24,6 +24,7 @@ from scopert.ops.math_complex import conj
 from scopert.ops.math_elementwise import binary, unary
 from scopert.ops.math_types import DOUBLE, FLOATING
 from scopert.ops.math_unary import abs_, exp, log, reciprocal, sign, square
+from scopert.ops.sparse_map import maps_sparse
 from scopert.public import public
 
 Array = Any
@@ -72,6 +73,7 @@ BETAINC = define_op(
 
 
 @public("erf", "math.erf")
+@maps_sparse("Erf")
 def erf(x: Any, name: str | None = None) -> Tensor:
     """The error function, elementwise."""
     return apply(ERF, x, name=name)
@@ -96,12 +98,14 @@ def digamma(x: Any, name: str | None = None) -> Tensor:
 
 
 @public("math.bessel_i0e")
+@maps_sparse("BesselI0e")
 def bessel_i0e(x: Any, name: str | None = None) -> Tensor:
     """The modified Bessel function of order 0, times ``exp(-abs(x))``."""
     return apply(BESSEL_I0E, x, name=name)
 
 
 @public("math.bessel_i1e")
+@maps_sparse("BesselI1e")
 def bessel_i1e(x: Any, name: str | None = None) -> Tensor:
     """The modified Bessel function of order 1, times ``exp(-abs(x))``."""
     return apply(BESSEL_I1E, x, name=name)

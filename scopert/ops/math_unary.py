@@ -12,6 +12,7 @@ from scopert.graph.shape_rules import same_as_first
 from scopert.graph.tensor import Tensor, define_operator
 from scopert.ops.math_elementwise import unary, unary_grad
 from scopert.ops.math_types import COMPLEX, FLOATING, FLOATING_OR_COMPLEX, INTEGER, SIGNED
+from scopert.ops.sparse_map import maps_sparse
 from scopert.public import public
 
 Array = Any
@@ -114,6 +115,7 @@ COMPLEX_ABS = define_op(
 
 
 @public("abs", "math.abs")
+@maps_sparse("Abs")
 def abs_(x: Any, name: str | None = None) -> Tensor:
     """The absolute value; of complex numbers, as the real type of half their width."""
     with name_scope(name, "Abs", [x]) as scope:
@@ -124,6 +126,7 @@ def abs_(x: Any, name: str | None = None) -> Tensor:
 
 
 @public("negative", "math.negative")
+@maps_sparse("Neg")
 def negative(x: Any, name: str | None = None) -> Tensor:
     """``-x``, elementwise."""
     return apply(NEG, x, name=name)
@@ -139,12 +142,14 @@ def reciprocal(x: Any, name: str | None = None) -> Tensor:
 
 
 @public("square", "math.square")
+@maps_sparse("Square")
 def square(x: Any, name: str | None = None) -> Tensor:
     """``x * x``, elementwise."""
     return apply(SQUARE, x, name=name)
 
 
 @public("sqrt", "math.sqrt")
+@maps_sparse("Sqrt")
 def sqrt(x: Any, name: str | None = None) -> Tensor:
     """The square root, elementwise; NaN for negative real numbers."""
     return apply(SQRT, x, name=name)
@@ -181,6 +186,7 @@ def log1p(x: Any, name: str | None = None) -> Tensor:
 
 
 @public("tanh", "math.tanh", "nn.tanh")
+@maps_sparse("Tanh")
 def tanh(x: Any, name: str | None = None) -> Tensor:
     """The hyperbolic tangent, elementwise."""
     return apply(TANH, x, name=name)
@@ -201,6 +207,7 @@ def sigmoid(x: Any, name: str | None = None) -> Tensor:
 
 
 @public("sign", "math.sign")
+@maps_sparse("Sign")
 def sign(x: Any, name: str | None = None) -> Tensor:
     """-1, 0 or 1; of complex numbers ``x / |x|``, and 0 for 0."""
     return apply(SIGN, x, name=name)

@@ -8,6 +8,7 @@ from typing import Any
 from scopert.graph.graph import Graph
 from scopert.graph.indexed_slices import IndexedSlices, IndexedSlicesValue
 from scopert.graph.operation import Operation
+from scopert.graph.sparse_tensor import SparseTensor, SparseTensorValue
 from scopert.graph.tensor import Tensor
 from scopert.public import public
 from scopert.runtime.handles import TensorHandle
@@ -86,6 +87,18 @@ def _slices_keys(key: IndexedSlices) -> list[Tensor]:
 
 register_session_run_conversion_functions(
     IndexedSlices, _slices_fetch, lambda key, value: list(zip(_slices_keys(key), value, strict=False)), _slices_keys
+)
+
+
+def _sparse_fetch(fetch: SparseTensor) -> tuple[Sequence[Any], Callable[[Sequence[Any]], Any]]:
+    return list(fetch._to_components()), lambda values: SparseTensorValue(*values)
+
+
+register_session_run_conversion_functions(
+    SparseTensor,
+    _sparse_fetch,
+    lambda key, value: list(zip(key._to_components(), value, strict=True)),
+    lambda key: list(key._to_components()),
 )
 
 
