@@ -68,10 +68,15 @@ from scopert.graph.shape import TensorShape as TensorShape
 from scopert.graph.shape import dimension_at_index as dimension_at_index
 from scopert.graph.shape import disable_v2_tensorshape as disable_v2_tensorshape
 from scopert.graph.shape import enable_v2_tensorshape as enable_v2_tensorshape
+from scopert.graph.sparse_tensor import SparseTensor as SparseTensor
+from scopert.graph.sparse_tensor import SparseTensorValue as SparseTensorValue
+from scopert.graph.sparse_tensor import convert_to_tensor_or_sparse_tensor as convert_to_tensor_or_sparse_tensor
 from scopert.graph.stack import get_default_graph as get_default_graph
 from scopert.graph.stack import get_default_session as get_default_session
 from scopert.graph.stack import reset_default_graph as reset_default_graph
 from scopert.graph.tensor import Tensor as Tensor
+from scopert.graph.tensor_spec import SparseTensorSpec as SparseTensorSpec
+from scopert.graph.tensor_spec import TensorSpec as TensorSpec
 from scopert.ops.array_bits import bitcast as bitcast
 from scopert.ops.array_bits import unravel_index as unravel_index
 from scopert.ops.array_broadcast import broadcast_dynamic_shape as broadcast_dynamic_shape
@@ -334,6 +339,28 @@ from scopert.ops.random_tensors import truncated_normal as truncated_normal
 from scopert.ops.session_ops import delete_session_tensor as delete_session_tensor
 from scopert.ops.session_ops import get_session_handle as get_session_handle
 from scopert.ops.session_ops import get_session_tensor as get_session_tensor
+from scopert.ops.sparse_dense import sparse_tensor_dense_matmul as sparse_tensor_dense_matmul
+from scopert.ops.sparse_dense import sparse_tensor_to_dense as sparse_tensor_to_dense
+from scopert.ops.sparse_dense import sparse_to_dense as sparse_to_dense
+from scopert.ops.sparse_form import sparse_concat as sparse_concat
+from scopert.ops.sparse_form import sparse_fill_empty_rows as sparse_fill_empty_rows
+from scopert.ops.sparse_form import sparse_merge as sparse_merge
+from scopert.ops.sparse_form import sparse_placeholder as sparse_placeholder
+from scopert.ops.sparse_form import sparse_reorder as sparse_reorder
+from scopert.ops.sparse_form import sparse_reshape as sparse_reshape
+from scopert.ops.sparse_form import sparse_retain as sparse_retain
+from scopert.ops.sparse_form import sparse_slice as sparse_slice
+from scopert.ops.sparse_form import sparse_split as sparse_split
+from scopert.ops.sparse_form import sparse_to_indicator as sparse_to_indicator
+from scopert.ops.sparse_form import sparse_transpose as sparse_transpose
+from scopert.ops.sparse_reduce import sparse_reduce_max as sparse_reduce_max
+from scopert.ops.sparse_reduce import sparse_reduce_max_sparse as sparse_reduce_max_sparse
+from scopert.ops.sparse_reduce import sparse_reduce_sum as sparse_reduce_sum
+from scopert.ops.sparse_reduce import sparse_reduce_sum_sparse as sparse_reduce_sum_sparse
+from scopert.ops.sparse_union import sparse_add as sparse_add
+from scopert.ops.sparse_union import sparse_maximum as sparse_maximum
+from scopert.ops.sparse_union import sparse_minimum as sparse_minimum
+from scopert.ops.sparse_union import sparse_softmax as sparse_softmax
 from scopert.ops.state_assign import assign as assign
 from scopert.ops.state_assign import assign_add as assign_add
 from scopert.ops.state_assign import assign_sub as assign_sub
@@ -479,10 +506,14 @@ __all__ = [
     "RunOptions",
     "Session",
     "SessionLog",
+    "SparseTensor",
+    "SparseTensorSpec",
+    "SparseTensorValue",
     "Summary",
     "SummaryMetadata",
     "Tensor",
     "TensorShape",
+    "TensorSpec",
     "UnconnectedGradients",
     "VERSION",
     "Variable",
@@ -570,6 +601,7 @@ __all__ = [
     "contrib",
     "control_dependencies",
     "convert_to_tensor",
+    "convert_to_tensor_or_sparse_tensor",
     "cos",
     "cosh",
     "count_nonzero",
@@ -810,10 +842,32 @@ __all__ = [
     "space_to_batch_nd",
     "space_to_depth",
     "sparse",
+    "sparse_add",
+    "sparse_concat",
+    "sparse_fill_empty_rows",
     "sparse_matmul",
+    "sparse_maximum",
+    "sparse_merge",
+    "sparse_minimum",
+    "sparse_placeholder",
+    "sparse_reduce_max",
+    "sparse_reduce_max_sparse",
+    "sparse_reduce_sum",
+    "sparse_reduce_sum_sparse",
+    "sparse_reorder",
+    "sparse_reshape",
+    "sparse_retain",
     "sparse_segment_mean",
     "sparse_segment_sqrt_n",
     "sparse_segment_sum",
+    "sparse_slice",
+    "sparse_softmax",
+    "sparse_split",
+    "sparse_tensor_dense_matmul",
+    "sparse_tensor_to_dense",
+    "sparse_to_dense",
+    "sparse_to_indicator",
+    "sparse_transpose",
     "split",
     "sqrt",
     "square",
@@ -927,6 +981,7 @@ from scopert.ops import selection_kernels as _selection_kernels
 from scopert.ops import slices as _slices
 from scopert.ops import slices_to_tensor as _slices_to_tensor
 from scopert.ops import softmax_kernels as _softmax_kernels
+from scopert.ops import sparse_map as _sparse_map
 from scopert.ops import squeezable as _squeezable
 from scopert.ops import stack_ops as _stack_ops
 from scopert.ops import state_gather as _state_gather
