@@ -19,11 +19,12 @@ from scopert.graph.dtypes import DType, resource, string, variant
 from scopert.graph.kernel import Origin, bind
 from scopert.graph.opdef import VIEW, WRITES, keyword_only
 from scopert.graph.shape import is_compatible, text
-from scopert.program.ir import DEAD, LOOP, READ, Fetch, Loop, Program, Step, Value
+from scopert.program.expression import Fused
+from scopert.program.ir import DEAD, FUSED, LOOP, READ, Fetch, Loop, Program, Step, Value
 
 __all__ = [
-    "DEAD", "LOOP", "READ", "VIEW", "WRITES", "Backend", "BackendSpec", "CancelledError", "Capabilities", "DType",
-    "Executable", "Fetch", "InvalidArgumentError", "Kernel", "Loop", "Origin", "Program", "RunContext", "Step",
+    "DEAD", "FUSED", "LOOP", "READ", "VIEW", "WRITES", "Backend", "BackendSpec", "CancelledError", "Capabilities", "DType",
+    "Executable", "Fetch", "Fused", "InvalidArgumentError", "Kernel", "Loop", "Origin", "Program", "RunContext", "Step",
     "StepFailed", "TraceRow", "Value", "VariableRef", "bind", "check_step", "last_uses", "select_kernel", "verifying",
 ]  # fmt: skip
 

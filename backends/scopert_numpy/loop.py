@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from scopert.backend import Step
+from scopert.backend import Loop, Step
 from scopert_numpy.steps import Binder, run_rows
 
 
 def loop(step: Step, binder: Binder) -> Callable[..., Any]:
     """A function that runs a whole loop."""
     body = step.body
-    assert body is not None
+    assert isinstance(body, Loop)
     program, check = body.program, binder.context.check
     # Values are overwritten in the next iteration, and gone with the loop.
     rows = binder.rows(program, [()] * len(program.steps))

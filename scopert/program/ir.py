@@ -21,12 +21,15 @@ from scopert.graph.dtypes import DType
 from scopert.graph.kernel import Origin
 from scopert.graph.opdef import Kernel
 from scopert.graph.shape import text
+from scopert.program.expression import Fused
 
 Shape = tuple[int | None, ...] | None
 
 #: Step kinds that a runtime executes itself; every other step runs the kernel of its op.
 READ = "read"
 LOOP = "loop"
+#: One loop nest over many operations; its body says what it computes.
+FUSED = "fused"
 
 
 class Dead:
@@ -69,8 +72,8 @@ class Step:
     keywords : tuple of str
         The kernel's keyword-only parameters.
     traits : frozenset of str
-    body : Loop or None
-        What a LOOP repeats.
+    body : Loop, Fused or None
+        What a LOOP repeats, or a FUSED step computes.
     guards : tuple of int
         Slots. If one of them is `DEAD`, the step does not run, and its outputs are dead.
     copies : bool
@@ -84,7 +87,7 @@ class Step:
     kernel: Kernel | None = None
     keywords: tuple[str, ...] = ()
     traits: frozenset[str] = frozenset()
-    body: Loop | None = None
+    body: Loop | Fused | None = None
     copies: bool = False
     guards: tuple[int, ...] = ()
 
@@ -174,7 +177,9 @@ def _lines(program: Program) -> Iterator[str]:
         for slot in step.outputs:
             yield f"{_row(program, slot, action):<84} {note}"
             action = "  .."
-        if step.body is not None:
+        if isinstance(step.body, Fused):
+            yield from ("      " + line for line in step.body.lines())
+        elif step.body is not None:
             yield from _loop_lines(step.body)
     yield "  fetch " + " ".join(f"%{fetch.slot}" for fetch in program.fetches)
 
