@@ -12,6 +12,16 @@ from scopert.train.global_step import get_global_step as get_global_step
 from scopert.train.global_step import get_or_create_global_step as get_or_create_global_step
 from scopert.train.global_step import global_step as global_step
 from scopert.train.gradient_descent import GradientDescentOptimizer as GradientDescentOptimizer
+from scopert.train.learning_rates import cosine_decay as cosine_decay
+from scopert.train.learning_rates import cosine_decay_restarts as cosine_decay_restarts
+from scopert.train.learning_rates import exponential_decay as exponential_decay
+from scopert.train.learning_rates import inverse_time_decay as inverse_time_decay
+from scopert.train.learning_rates import linear_cosine_decay as linear_cosine_decay
+from scopert.train.learning_rates import natural_exp_decay as natural_exp_decay
+from scopert.train.learning_rates import noisy_linear_cosine_decay as noisy_linear_cosine_decay
+from scopert.train.learning_rates import piecewise_constant as piecewise_constant
+from scopert.train.learning_rates import piecewise_constant as piecewise_constant_decay
+from scopert.train.learning_rates import polynomial_decay as polynomial_decay
 from scopert.train.momentum import MomentumOptimizer as MomentumOptimizer
 from scopert.train.moving_averages import ExponentialMovingAverage as ExponentialMovingAverage
 from scopert.train.optimizer import Optimizer as Optimizer
@@ -33,8 +43,18 @@ __all__ = [
     "ProximalGradientDescentOptimizer",
     "RMSPropOptimizer",
     "assert_global_step",
+    "cosine_decay",
+    "cosine_decay_restarts",
     "create_global_step",
+    "exponential_decay",
     "get_global_step",
     "get_or_create_global_step",
     "global_step",
+    "inverse_time_decay",
+    "linear_cosine_decay",
+    "natural_exp_decay",
+    "noisy_linear_cosine_decay",
+    "piecewise_constant",
+    "piecewise_constant_decay",
+    "polynomial_decay",
 ]
