@@ -220,4 +220,3 @@ def check_not_initial_value(op: Operation, from_ops: Sequence[Operation]) -> Non
             if tensor.op not in seen:
                 seen.add(tensor.op)
                 queue.append(tensor.op)
-

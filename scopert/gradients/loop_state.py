@@ -52,9 +52,7 @@ class LoopState:
         self.pending_exits_count = len(forward_context.loop_exits)
         self._forward_sync: Operation | None = None
         self._grad_sync: Operation | None = None
-        around = (
-            forward_context.outer_context if outer_grad_state is None else outer_grad_state.forward_context
-        )
+        around = forward_context.outer_context if outer_grad_state is None else outer_grad_state.forward_context
         with inside(around):
             count, self.forward_index = add_forward_counter(forward_context, outer_grad_state)
         if outer_grad_state is None:

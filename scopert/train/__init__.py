@@ -5,6 +5,18 @@ from scopert.train.adadelta import AdadeltaOptimizer as AdadeltaOptimizer
 from scopert.train.adagrad import AdagradOptimizer as AdagradOptimizer
 from scopert.train.adagrad_da import AdagradDAOptimizer as AdagradDAOptimizer
 from scopert.train.adam import AdamOptimizer as AdamOptimizer
+from scopert.train.checkpoint_reader import list_variables as list_variables
+from scopert.train.checkpoint_reader import load_checkpoint as load_checkpoint
+from scopert.train.checkpoint_reader import load_variable as load_variable
+from scopert.train.checkpoint_reader import new_checkpoint_reader as NewCheckpointReader
+from scopert.train.checkpoint_state import CheckpointManager as CheckpointManager
+from scopert.train.checkpoint_state import checkpoint_exists as checkpoint_exists
+from scopert.train.checkpoint_state import generate_checkpoint_state_proto as generate_checkpoint_state_proto
+from scopert.train.checkpoint_state import get_checkpoint_mtimes as get_checkpoint_mtimes
+from scopert.train.checkpoint_state import get_checkpoint_state as get_checkpoint_state
+from scopert.train.checkpoint_state import latest_checkpoint as latest_checkpoint
+from scopert.train.checkpoint_state import remove_checkpoint as remove_checkpoint
+from scopert.train.checkpoint_state import update_checkpoint_state as update_checkpoint_state
 from scopert.train.ftrl import FtrlOptimizer as FtrlOptimizer
 from scopert.train.global_step import assert_global_step as assert_global_step
 from scopert.train.global_step import create_global_step as create_global_step
@@ -22,39 +34,57 @@ from scopert.train.learning_rates import noisy_linear_cosine_decay as noisy_line
 from scopert.train.learning_rates import piecewise_constant as piecewise_constant
 from scopert.train.learning_rates import piecewise_constant as piecewise_constant_decay
 from scopert.train.learning_rates import polynomial_decay as polynomial_decay
+from scopert.train.meta_graph import export_meta_graph as export_meta_graph
 from scopert.train.momentum import MomentumOptimizer as MomentumOptimizer
 from scopert.train.moving_averages import ExponentialMovingAverage as ExponentialMovingAverage
 from scopert.train.optimizer import Optimizer as Optimizer
 from scopert.train.proximal import ProximalAdagradOptimizer as ProximalAdagradOptimizer
 from scopert.train.proximal import ProximalGradientDescentOptimizer as ProximalGradientDescentOptimizer
 from scopert.train.rmsprop import RMSPropOptimizer as RMSPropOptimizer
+from scopert.train.saver import Saver as Saver
+from scopert.train.saver_graph import SaverDef as SaverDef
 
 __all__ = [
     "AdadeltaOptimizer",
     "AdagradDAOptimizer",
     "AdagradOptimizer",
     "AdamOptimizer",
+    "CheckpointManager",
     "ExponentialMovingAverage",
     "FtrlOptimizer",
     "GradientDescentOptimizer",
     "MomentumOptimizer",
+    "NewCheckpointReader",
     "Optimizer",
     "ProximalAdagradOptimizer",
     "ProximalGradientDescentOptimizer",
     "RMSPropOptimizer",
+    "Saver",
+    "SaverDef",
     "assert_global_step",
+    "checkpoint_exists",
     "cosine_decay",
     "cosine_decay_restarts",
     "create_global_step",
     "exponential_decay",
+    "export_meta_graph",
+    "generate_checkpoint_state_proto",
+    "get_checkpoint_mtimes",
+    "get_checkpoint_state",
     "get_global_step",
     "get_or_create_global_step",
     "global_step",
     "inverse_time_decay",
+    "latest_checkpoint",
     "linear_cosine_decay",
+    "list_variables",
+    "load_checkpoint",
+    "load_variable",
     "natural_exp_decay",
     "noisy_linear_cosine_decay",
     "piecewise_constant",
     "piecewise_constant_decay",
     "polynomial_decay",
+    "remove_checkpoint",
+    "update_checkpoint_state",
 ]

@@ -15,11 +15,11 @@ from scopert.graph.dtypes import DType
 from scopert.graph.scopes import name_scope
 from scopert.graph.tensor import Tensor
 from scopert.ops.control_flow_cond import cond
-from scopert.ops.math_binary import add, divide, maximum, minimum, multiply, pow_, subtract
+from scopert.ops.math_binary import add, divide, minimum, multiply, pow_
 from scopert.ops.math_cast import cast
 from scopert.ops.math_comparison import equal, greater, less_equal, logical_and
-from scopert.ops.math_unary import ceil, exp, floor, log, negative, sqrt
 from scopert.ops.math_trigonometry import cos
+from scopert.ops.math_unary import ceil, exp, floor, log, negative, sqrt
 from scopert.ops.random_tensors import random_normal
 from scopert.public import public
 

@@ -1,0 +1,125 @@
+"""A graph as a MetaGraphDef: what a Saver writes beside a checkpoint."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from scopert.graph.graph import Graph
+from scopert.graph.graph_def import graph_def, protos
+from scopert.graph.operation import Operation
+from scopert.graph.stack import get_default_graph
+from scopert.graph.tensor import Tensor
+from scopert.public import public
+from scopert.scope.resource_variable import BaseResourceVariable
+from scopert.scope.variable import Variable
+from scopert.train.saver_graph import SaverDef
+
+_log = logging.getLogger("scopert")
+_TENSORFLOW_VERSION = "1.15.5"
+
+
+def _messages() -> Any:
+    protos()  # explains what to install
+    from tensorboard.compat.proto import meta_graph_pb2, variable_pb2
+
+    return meta_graph_pb2, variable_pb2
+
+
+def _variable_def(variable: Variable) -> bytes:
+    made = _messages()[1].VariableDef(
+        variable_name=variable.name,
+        initializer_name=variable.initializer.name,
+        trainable=variable.trainable,
+        is_resource=isinstance(variable, BaseResourceVariable),
+    )
+    made.snapshot_name = variable._as_graph_element().name if made.is_resource else variable.value().name
+    if variable.initial_value is not None:
+        made.initial_value_name = variable.initial_value.name
+    part = variable._get_save_slice_info()
+    if part is not None:
+        info = made.save_slice_info_def
+        info.full_name = part.full_name or ""
+        info.full_shape.extend(part.full_shape or ())
+        info.var_offset.extend(part.var_offset or ())
+        info.var_shape.extend(part.var_shape or ())
+    content: bytes = made.SerializeToString()
+    return content
+
+
+def _add_collection(made: Any, key: str, items: list[Any]) -> None:
+    """One collection; items that no message can hold are left out, and said so."""
+    target = made.collection_def[key]
+    if items and all(isinstance(item, Variable) for item in items):
+        target.bytes_list.value.extend(_variable_def(item) for item in items)
+    elif items and all(isinstance(item, (Tensor, Operation)) for item in items):
+        target.node_list.value.extend(item.name for item in items)
+    elif items and all(isinstance(item, int) and not isinstance(item, bool) for item in items):
+        target.int64_list.value.extend(items)
+    elif items and all(isinstance(item, float) for item in items):
+        target.float_list.value.extend(items)
+    elif items and all(isinstance(item, (str, bytes)) for item in items):
+        target.bytes_list.value.extend(item.encode() if isinstance(item, str) else item for item in items)
+    else:
+        del made.collection_def[key]
+        if items:
+            _log.warning("The collection %r holds objects that a MetaGraphDef cannot: it is left out.", key)
+
+
+def meta_graph_def(graph: Graph, saver_def: SaverDef | None = None) -> Any:
+    """A MetaGraphDef of a graph, its collections and a Saver.
+
+    Raises
+    ------
+    ImportError
+        If the ``tensorboard`` package is not installed.
+    """
+    made = _messages()[0].MetaGraphDef()
+    made.meta_info_def.tensorflow_version = _TENSORFLOW_VERSION
+    made.graph_def.CopyFrom(graph_def(graph, add_shapes=True))
+    if saver_def is not None:
+        target = made.saver_def
+        target.filename_tensor_name = saver_def.filename_tensor_name
+        target.save_tensor_name = saver_def.save_tensor_name
+        target.restore_op_name = saver_def.restore_op_name
+        target.max_to_keep = saver_def.max_to_keep
+        target.sharded = saver_def.sharded
+        target.keep_checkpoint_every_n_hours = saver_def.keep_checkpoint_every_n_hours
+        target.version = saver_def.version
+    for key in graph.get_all_collection_keys():
+        _add_collection(made, key, graph.get_collection(key))
+    return made
+
+
+@public("train.export_meta_graph")
+def export_meta_graph(
+    filename: str | None = None, graph: Graph | None = None, saver_def: SaverDef | None = None, as_text: bool = False
+) -> Any:
+    """A MetaGraphDef of a graph, and writes it to a file.
+
+    Parameters
+    ----------
+    filename : str, optional
+    graph : Graph, optional
+        Default: the current one.
+    saver_def : SaverDef, optional
+    as_text : bool
+        Write the text form.
+
+    Raises
+    ------
+    ImportError
+        If the ``tensorboard`` package is not installed.
+    """
+    made = meta_graph_def(get_default_graph() if graph is None else graph, saver_def)
+    if filename is not None:
+        content: bytes
+        if as_text:
+            from google.protobuf import text_format
+
+            content = text_format.MessageToString(made).encode()
+        else:
+            content = made.SerializeToString()
+        with open(filename, "wb") as file:
+            file.write(content)
+    return made
