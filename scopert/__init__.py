@@ -377,6 +377,7 @@ from scopert.ops.state_scatter import scatter_nd_sub as scatter_nd_sub
 from scopert.ops.state_scatter import scatter_nd_update as scatter_nd_update
 from scopert.ops.state_scatter import scatter_sub as scatter_sub
 from scopert.ops.state_scatter import scatter_update as scatter_update
+from scopert.ops.string_join import string_join as string_join
 from scopert.runtime.backends import backend_report as backend_report
 from scopert.runtime.devices import devices as devices
 from scopert.runtime.fetches import register_session_run_conversion_functions as register_session_run_conversion_functions
@@ -877,6 +878,7 @@ __all__ = [
     "stop_gradient",
     "strided_slice",
     "string",
+    "string_join",
     "strings",
     "subtract",
     "summary",
@@ -943,6 +945,7 @@ __all__ = [
     "__version__",
 ]
 from scopert.ops import array_diag_band as _array_diag_band
+from scopert.ops import checkpoint_format as _checkpoint_format
 from scopert.ops import composite as _composite
 from scopert.ops import control_flow_accumulate as _control_flow_accumulate
 from scopert.ops import control_flow_context as _control_flow_context
@@ -977,6 +980,7 @@ from scopert.ops import random_distributions as _random_distributions
 from scopert.ops import random_samplers as _random_samplers
 from scopert.ops import random_stream as _random_stream
 from scopert.ops import raw as _raw
+from scopert.ops import save_restore as _save_restore
 from scopert.ops import selection_kernels as _selection_kernels
 from scopert.ops import slices as _slices
 from scopert.ops import slices_to_tensor as _slices_to_tensor
