@@ -328,6 +328,7 @@ from scopert.ops.no_op import tuple_ as tuple
 from scopert.ops.print_ops import print_ as print
 from scopert.ops.print_ops import print_data as Print
 from scopert.ops.random_categorical import multinomial as multinomial
+from scopert.ops.random_crop import random_crop as random_crop
 from scopert.ops.random_gamma import random_gamma as random_gamma
 from scopert.ops.random_gamma import random_poisson as random_poisson
 from scopert.ops.random_seed import get_seed as get_seed
@@ -771,6 +772,7 @@ __all__ = [
     "quint16",
     "quint8",
     "random",
+    "random_crop",
     "random_gamma",
     "random_normal",
     "random_normal_initializer",

@@ -21,6 +21,7 @@ from scopert.ops.image_resize import resize_bilinear as resize_bilinear
 from scopert.ops.image_resize import resize_images as resize
 from scopert.ops.image_resize import resize_images as resize_images
 from scopert.ops.image_resize import resize_nearest_neighbor as resize_nearest_neighbor
+from scopert.ops.random_crop import random_crop as random_crop
 
 __all__ = [
     "ResizeMethod",
@@ -32,6 +33,7 @@ __all__ = [
     "flip_left_right",
     "flip_up_down",
     "pad_to_bounding_box",
+    "random_crop",
     "random_flip_left_right",
     "random_flip_up_down",
     "resize",
