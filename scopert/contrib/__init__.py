@@ -4,11 +4,13 @@
 from scopert.contrib import framework as framework
 from scopert.contrib import layers as layers
 from scopert.contrib import nn as nn
+from scopert.contrib import slim as slim
 from scopert.contrib import util as util
 
 __all__ = [
     "framework",
     "layers",
     "nn",
+    "slim",
     "util",
 ]

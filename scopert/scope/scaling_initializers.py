@@ -195,7 +195,11 @@ class _ContribScaling:
         return truncated_normal(shape, 0.0, math.sqrt(1.3 * self._factor / count), kind, seed=self._seed)
 
 
-@public("contrib.layers.variance_scaling_initializer")
+@public(
+    "contrib.layers.variance_scaling_initializer",
+    "contrib.slim.variance_scaling_initializer",
+    "contrib.slim.initializers.variance_scaling_initializer",
+)
 def contrib_variance_scaling_initializer(
     factor: float = 2.0, mode: str = "FAN_IN", uniform: bool = False, seed: int | None = None, dtype: Any = float32
 ) -> _ContribScaling:
@@ -222,7 +226,14 @@ def contrib_variance_scaling_initializer(
     return _ContribScaling(factor, mode, uniform, seed, dtype)
 
 
-@public("contrib.layers.xavier_initializer", "contrib.layers.xavier_initializer_conv2d")
+@public(
+    "contrib.layers.xavier_initializer",
+    "contrib.layers.xavier_initializer_conv2d",
+    "contrib.slim.xavier_initializer",
+    "contrib.slim.xavier_initializer_conv2d",
+    "contrib.slim.initializers.xavier_initializer",
+    "contrib.slim.initializers.xavier_initializer_conv2d",
+)
 def xavier_initializer(uniform: bool = True, seed: int | None = None, dtype: Any = float32) -> _ContribScaling:
     """Glorot and Bengio's initializer (2010): the variance 2 / (inputs + outputs)."""
     return contrib_variance_scaling_initializer(1.0, "FAN_AVG", uniform, seed, dtype)
