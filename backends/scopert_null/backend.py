@@ -7,7 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from scopert.backend import Capabilities, DType, Executable, Kernel, Program, RunContext, StepFailed, Value
+from scopert.backend import (
+    Capabilities,
+    DType,
+    Executable,
+    Kernel,
+    Program,
+    RunContext,
+    StepFailed,
+    Value,
+    shape_text,
+)
 
 
 class NullBackend:
@@ -64,7 +74,9 @@ class _NullExecutable:
     def _zeros(self, value: Value) -> Any:
         shape, dtype = value.shape, value.dtype.base
         if shape is None or None in shape:
-            error = ValueError(f"the null backend computes no values, and the shape {shape} of {value.name} is not known")
+            error = ValueError(
+                f"the null backend computes no values, and the shape {shape_text(shape)} of {value.name} is not known"
+            )
             step = next((step for step in self._program.steps if value.number in step.outputs), None)
             if step is None:
                 raise error

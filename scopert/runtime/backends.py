@@ -132,13 +132,11 @@ class _Registry:
         rows = []
         for name in self.names():
             spec = self.spec(name)
-            known = isinstance(spec, BackendSpec)
-            rows.append(
-                BackendRow(
-                    name, spec.priority if known else 0, spec.description if known else "",
-                    self._found()[name], self.reason(name),
-                )
-            )
+            origin = self._found()[name]
+            if isinstance(spec, str):
+                rows.append(BackendRow(name, 0, "", origin, spec))
+            else:
+                rows.append(BackendRow(name, spec.priority, spec.description, origin, self.reason(name)))
         rows.sort(key=lambda row: -row.priority)
         asked = os.environ.get(VARIABLE)
         if asked and asked != "auto":

@@ -44,7 +44,8 @@ class Handles:
         try:
             return self._values[key]
         except KeyError:
-            raise InvalidArgumentError(None, None, f"The tensor with handle '{key}' is not in the session store.") from None
+            message = f"The tensor with handle '{key}' is not in the session store."
+            raise InvalidArgumentError(None, None, message) from None
 
     def delete(self, name: Any) -> None:
         """Drops a value; InvalidArgumentError if it is gone already."""

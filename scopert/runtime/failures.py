@@ -60,4 +60,4 @@ def _describe(value: Any) -> str:
     shape = getattr(value, "shape", None)
     if shape is None:
         return "[]" if isinstance(value, (bytes, bool, int, float, complex)) else type(value).__name__
-    return f"{brackets(tuple(shape))} {value.dtype}"
+    return f"{brackets(tuple(shape))} {getattr(value.dtype, 'name', value.dtype)}"

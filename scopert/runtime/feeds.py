@@ -96,6 +96,6 @@ def _convert(tensor: Tensor, value: Any) -> Any:
 
 def _wrong_type(dtype: DType, value: Any) -> TypeError:
     return TypeError(
-        f"Type of feed value {value} with type {type(value)} is not compatible with Tensor type {dtype.as_numpy_dtype}. "
-        "Try explicitly setting the type of the feed tensor to a larger type (e.g. int64)."
+        f"Type of feed value {value} with type {type(value)} is not compatible with Tensor type "
+        f"{dtype.as_numpy_dtype}. Try explicitly setting the type of the feed tensor to a larger type (e.g. int64)."
     )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from scopert.graph.graph import Graph
+from scopert.graph.stack import session_stack
 from scopert.public import public
 from scopert.runtime.base_session import OPEN_SESSIONS
 from scopert.runtime.options import ConfigProto
@@ -140,9 +141,8 @@ class InteractiveSession(PartialRuns):
             )
         InteractiveSession._active_session_count += 1
         self._explicit_graph = graph
+        session_stack().append(self)
         # Kept open until `close`, as a `with` that ends there.
-        self._default_session = self.as_default()
-        self._default_session.__enter__()
         self._default_graph = None if graph is None else graph.as_default()
         if self._default_graph is not None:
             self._default_graph.__enter__()
@@ -155,14 +155,9 @@ class InteractiveSession(PartialRuns):
             InteractiveSession._active_session_count -= 1
             if self._default_graph is not None:
                 self._default_graph.__exit__(None, None, None)
-            self._leave()
-
-    def _leave(self) -> None:
-        from scopert.graph.stack import session_stack
-
-        stack = session_stack()
-        if self in stack:  # closing one that is not the innermost must not close the others
-            stack.remove(self)
+            stack = session_stack()
+            if self in stack:  # closing one that is not the innermost must not close the others
+                stack.remove(self)
 
     def __del__(self) -> None:
         """The default stack holds it: it lives until it is closed or the process ends."""

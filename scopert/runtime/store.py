@@ -79,7 +79,8 @@ class VariableStore:
         """Raises ValueError if the store's memory belongs to another backend."""
         if backend is not self._backend:
             raise ValueError(
-                f"the store's memory belongs to the backend {self._backend.name!r}, the session runs on {backend.name!r}"
+                f"the store's memory belongs to the backend {self._backend.name!r}, the session runs on "
+                f"{backend.name!r}"
             )
 
     # Variables.

@@ -78,9 +78,9 @@ def test_nothing_twice(sess, inputs):
     first, second = a + b, a * c
     handle = sess.partial_run_setup([first, second], [a, b, c])
     sess.partial_run(handle, first, {a: 1, b: 2})
-    with pytest.raises(tf.errors.InvalidArgumentError, match="The feed a:0 has already been fed.$"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"The feed a:0 has already been fed\.$"):
         sess.partial_run(handle, second, {a: 1, c: 3})
-    with pytest.raises(tf.errors.InvalidArgumentError, match="has already been fetched.$"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"has already been fetched\.$"):
         sess.partial_run(handle, first, {c: 3})
 
 
