@@ -70,6 +70,8 @@ class _Lowering:
         # Positions of the writes of each variable, and which variable a read step reads.
         self._writes: dict[object, list[int]] = {}
         self._read_from: dict[int, tuple[object, ...]] = {}
+        # Values that a loop reads anew in each iteration: which variable they are of.
+        self._fresh: dict[Tensor, object] = {}
         self._liveness = Liveness()
         self._feeds = tuple(self._new(tensor, value=True) for tensor in feeds)
         self._fed = frozenset(feeds)
@@ -199,7 +201,7 @@ class _Lowering:
                 conditions = life.conditions | {(chooser, branch)}
                 self._liveness.tensors[tensor] = Life(conditions, (outputs[branch],))
         elif op.type in MERGES:
-            inputs = tuple([self._mortal(tensor) for tensor in op._inputs])
+            inputs = tuple([self._merged(op, tensor) for tensor in op._inputs])
             outputs = tuple([self._new(tensor) for tensor in op.outputs])
             self._steps.append(Step(op.type, inputs, outputs, origin, merge_kernel, (), _VIEW_TRAITS))
             lives = [self._liveness.tensors.get(tensor, ALWAYS) for tensor in op._inputs]
@@ -208,6 +210,19 @@ class _Lowering:
                 self._set_life(op, Life(conditions, ()), outputs[:1])
         else:
             self._alias(op.outputs[0], op._inputs[0])
+
+    def _merged(self, merge: Operation, tensor: Tensor) -> int:
+        """The slot that a merge takes: of a variable its value, unless the merge is one of references."""
+        if self._values[self._slots[tensor]].dtype.is_ref and not merge.outputs[0]._dtype.is_ref:
+            return self._read(tensor, origin_of(merge))
+        return self._mortal(tensor)
+
+    def _passed_on(self, merge: Operation, following: Operation) -> int:
+        """The slot of what a loop's variable is in the next iteration."""
+        tensor = following._inputs[0]
+        if self._values[self._slots[tensor]].dtype.is_ref and not merge.outputs[0]._dtype.is_ref:
+            return self._read(tensor, origin_of(following))
+        return self._slots[tensor]
 
     def _alias(self, tensor: Tensor, source: Tensor) -> None:
         """The same value, without a step."""
@@ -221,6 +236,7 @@ class _Lowering:
         shape = LoopShape(loop, execution_order(loop, is_fed), is_fed)
         inner = _Lowering((), (), (), self._done)
         inner._fed = self._fed
+        reads, writes = touched_by(loop)
         first_enters = [enter for _, enter, _ in shape.variables]
         life = all_of([self._liveness.of_op(op, is_fed) for op in first_enters])
         inputs = []
@@ -228,8 +244,15 @@ class _Lowering:
             inputs.append(self._inputs(enter, origin_of(enter))[0])
             inner._new(merge.outputs[0])
         for enter in shape.invariants:
-            slot = inner._new(enter.outputs[0])
             own = self._liveness.of_op(enter, is_fed)
+            variable, ref = self._variable_read_by(enter._inputs[0])
+            if variable in writes and own.conditions <= life.conditions:
+                inner._slots[enter.outputs[0]] = inner._slot(ref, value=False)
+                inner._values[-1] = replace(inner._values[-1], dtype=ref._dtype._as_ref)
+                inner._fresh[enter.outputs[0]] = variable
+                inputs.append(self._slots[ref])
+                continue
+            slot = inner._new(enter.outputs[0])
             if own.conditions <= life.conditions:
                 inputs.append(self._inputs(enter, origin_of(enter))[0])
             else:
@@ -238,17 +261,19 @@ class _Lowering:
                 inner._liveness.tensors[enter.outputs[0]] = Life(frozenset({(enter, 1)}), (slot,))
         feeds = tuple(range(len(inputs)))
         ends = []
-        for part in shape.parts:
+        following: list[int] = []
+        for number, part in enumerate(shape.parts):
             for node in part:
                 inner._emit_in_loop(node, shape)
+            if number == 1:
+                following = [inner._passed_on(merge, op) for merge, _, op in shape.variables]
             ends.append(len(inner._steps))
-        reads, writes = touched_by(loop)
         inner._copy_reads(set(writes))
         program = Program(tuple(inner._values), feeds, inner._constants, inner._variables, tuple(inner._steps), ())
         exits = loop.exits
         body = Loop(
             program, ends[0], ends[1], inner._slots[shape.condition.outputs[0]],
-            tuple([inner._slots[following._inputs[0]] for _, _, following in shape.variables]),
+            tuple(following),
             tuple([inner._slots[op._inputs[0]] for op in exits]),
         )  # fmt: skip
         position = len(self._steps)
@@ -262,6 +287,21 @@ class _Lowering:
         )
         for op, slot in zip(exits, outputs, strict=True):
             self._set_life(op, life, (slot,))
+
+    def _variable_read_by(self, tensor: Tensor) -> tuple[object, Tensor]:
+        """The variable that a tensor is a plain read of, and a tensor whose slot holds it; None if it is none.
+
+        In TensorFlow such a read shares the variable's memory: what a loop writes, its later iterations see.
+        """
+        known = self._fresh.get(tensor)
+        if known is not None:
+            return known, tensor
+        op = tensor._op
+        if op.type == "Identity" and op._inputs[0]._dtype.is_ref and tensor not in self._fed:
+            ref = op._inputs[0]
+            if ref in self._slots:
+                return variable_of(ref), ref
+        return None, tensor
 
     def _emit_in_loop(self, node: Node, shape: LoopShape) -> None:
         if isinstance(node, LoopNode):
@@ -293,7 +333,7 @@ class _Lowering:
         return tuple(found)
 
     def _read(self, tensor: Tensor, origin: Origin) -> int:
-        variable = variable_of(tensor)
+        variable = self._fresh.get(tensor) or variable_of(tensor)
         known = self._reads.setdefault(variable, {})
         slot = known.get(tensor)
         if slot is None:
