@@ -75,6 +75,8 @@ from scopert.graph.stack import get_default_graph as get_default_graph
 from scopert.graph.stack import get_default_session as get_default_session
 from scopert.graph.stack import reset_default_graph as reset_default_graph
 from scopert.graph.tensor import Tensor as Tensor
+from scopert.graph.tensor_proto import make_ndarray as make_ndarray
+from scopert.graph.tensor_proto import make_tensor_proto as make_tensor_proto
 from scopert.graph.tensor_spec import SparseTensorSpec as SparseTensorSpec
 from scopert.graph.tensor_spec import TensorSpec as TensorSpec
 from scopert.ops.array_bits import bitcast as bitcast
@@ -724,7 +726,9 @@ __all__ = [
     "logical_or",
     "logical_xor",
     "losses",
+    "make_ndarray",
     "make_template",
+    "make_tensor_proto",
     "manip",
     "math",
     "matmul",

@@ -109,6 +109,8 @@ def as_array(value: Any, dtype: DType | None = None) -> tuple[Array, DType]:
     if value is None:
         raise ValueError("None values not supported.")
     kind = type(value)
+    if callable(getattr(value, "__array__", None)) and not hasattr(value, "op"):
+        return _from_array(np.asarray(value), dtype)
     if dtype is None:
         if kind is float:
             return np.array(value, np.float32), dtypes.float32

@@ -26,6 +26,10 @@ def define_operator(name: str, function: Callable[..., Any]) -> None:
     _operators[name] = function
 
 
+def _refuse_assignment(*args: Any, **kwargs: Any) -> Any:
+    raise ValueError("Sliced assignment is only supported for variables")
+
+
 def _operator(name: str) -> Callable[..., Any]:
     def call(self: Tensor, *operands: Any) -> Any:
         return _operators[name](self, *operands)
@@ -135,6 +139,12 @@ class Tensor:
         from scopert.graph.stack import default_session  # the stack knows tensors' graphs
 
         return default_session(session, self.graph, "evaluate tensor", "eval").run(self, feed_dict)
+
+    def __getattr__(self, name: str) -> Any:
+        # TensorFlow's slices have it too, and say the same.
+        if name == "assign" and self._op.type == "StridedSlice":
+            return _refuse_assignment
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 
     def __copy__(self) -> Tensor:
         return self

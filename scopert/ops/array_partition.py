@@ -43,8 +43,10 @@ def _partition_kernel(xp: Any, data: Any, partitions: Any, *, num_partitions: in
         )
     wrong = (numbers < 0) | (numbers >= num_partitions)
     if bool(wrong.any()):
+        where = [int(i) for i in xp.argwhere(wrong)[0].tolist()]
+        place = "[" + ",".join(str(i) for i in where) + "]" if where else ""
         raise InvalidArgumentError(
-            None, None, f"partitions = {numbers[wrong].tolist()[0]} is not in [0, {num_partitions})"
+            None, None, f"partitions{place} = {numbers[wrong].tolist()[0]} is not in [0, {num_partitions})"
         )
     return tuple(array[numbers == number] for number in range(num_partitions))
 

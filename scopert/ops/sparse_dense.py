@@ -38,7 +38,9 @@ SPARSE_NUMBERS = (
 # SparseToDense
 
 
-def _places(xp: Any, indices: Any, target: tuple[int, ...], validate: bool) -> tuple[Any, ...]:
+def _places(
+    xp: Any, indices: Any, target: tuple[int, ...], validate: bool, complaint: str = "is out of bounds"
+) -> tuple[Any, ...]:
     table = indices.reshape(-1, 1) if indices.ndim < 2 else indices
     if table.shape[1] != len(target):
         raise InvalidArgumentError(
@@ -52,7 +54,7 @@ def _places(xp: Any, indices: Any, target: tuple[int, ...], validate: bool) -> t
         raise InvalidArgumentError(
             None,
             None,
-            f"indices[{row}] = {table[row].tolist()} is out of bounds: need 0 <= index < {list(target)}",
+            f"indices[{row}] = {table[row].tolist()} {complaint}: need 0 <= index < {list(target)}",
         )
     if validate and len(table) > 1:
         flat = xp.ravel_multi_index(tuple(table.T), target)
@@ -265,7 +267,7 @@ def _dense_add_kernel(xp: Any, a_indices: Any, a_values: Any, a_shape: Any, b: A
             None, None, f"Dimensions of the operands do not match: {list(target)} and {list(b.shape)}"
         )
     result = xp.array(b)
-    xp.add.at(result, _places(xp, a_indices, target, False), a_values)
+    xp.add.at(result, _places(xp, a_indices, target, False, "has an invalid index value"), a_values)
     return result
 
 
