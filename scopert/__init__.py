@@ -193,7 +193,18 @@ from scopert.ops.control_flow_cond import cond as cond
 from scopert.ops.control_flow_while import while_loop as while_loop
 from scopert.ops.image_codec import read_file as read_file
 from scopert.ops.image_codec import write_file as write_file
+from scopert.ops.linalg_composed import cholesky_solve as cholesky_solve
+from scopert.ops.linalg_composed import matrix_solve_ls as matrix_solve_ls
+from scopert.ops.linalg_composed import norm as norm
+from scopert.ops.linalg_composed import svd as svd
 from scopert.ops.linalg_eye import eye as eye
+from scopert.ops.linalg_ops import cholesky as cholesky
+from scopert.ops.linalg_ops import matrix_determinant as matrix_determinant
+from scopert.ops.linalg_ops import matrix_inverse as matrix_inverse
+from scopert.ops.linalg_ops import matrix_solve as matrix_solve
+from scopert.ops.linalg_ops import matrix_square_root as matrix_square_root
+from scopert.ops.linalg_ops import self_adjoint_eig as self_adjoint_eig
+from scopert.ops.linalg_ops import self_adjoint_eigvals as self_adjoint_eigvals
 from scopert.ops.linalg_qr import qr as qr
 from scopert.ops.linalg_triangular import matrix_triangular_solve as matrix_triangular_solve
 from scopert.ops.math_addn import accumulate_n as accumulate_n
@@ -250,6 +261,12 @@ from scopert.ops.math_count import histogram_fixed_width_bins as histogram_fixed
 from scopert.ops.math_cumulative import cumprod as cumprod
 from scopert.ops.math_cumulative import cumsum as cumsum
 from scopert.ops.math_einsum import einsum as einsum
+from scopert.ops.math_fft import fft as fft
+from scopert.ops.math_fft import fft2d as fft2d
+from scopert.ops.math_fft import fft3d as fft3d
+from scopert.ops.math_fft import ifft as ifft
+from scopert.ops.math_fft import ifft2d as ifft2d
+from scopert.ops.math_fft import ifft3d as ifft3d
 from scopert.ops.math_matmul import matmul as matmul
 from scopert.ops.math_matmul import sparse_matmul as sparse_matmul
 from scopert.ops.math_reduction import reduce_all as reduce_all
@@ -467,7 +484,9 @@ from scopert import math as math
 from scopert import nest as nest
 from scopert import nn as nn
 from scopert import random as random
+from scopert import signal as signal
 from scopert import sparse as sparse
+from scopert import spectral as spectral
 from scopert import strings as strings
 from scopert import summary as summary
 from scopert import test as test
@@ -587,6 +606,8 @@ __all__ = [
     "cast",
     "ceil",
     "check_numerics",
+    "cholesky",
+    "cholesky_solve",
     "clip_by_average_norm",
     "clip_by_global_norm",
     "clip_by_norm",
@@ -646,6 +667,9 @@ __all__ = [
     "expand_dims",
     "expm1",
     "eye",
+    "fft",
+    "fft2d",
+    "fft3d",
     "fill",
     "fixed_size_partitioner",
     "float16",
@@ -684,6 +708,9 @@ __all__ = [
     "histogram_fixed_width_bins",
     "identity",
     "identity_n",
+    "ifft",
+    "ifft2d",
+    "ifft3d",
     "igamma",
     "igammac",
     "imag",
@@ -733,9 +760,14 @@ __all__ = [
     "math",
     "matmul",
     "matrix_band_part",
+    "matrix_determinant",
     "matrix_diag",
     "matrix_diag_part",
+    "matrix_inverse",
     "matrix_set_diag",
+    "matrix_solve",
+    "matrix_solve_ls",
+    "matrix_square_root",
     "matrix_transpose",
     "matrix_triangular_solve",
     "maximum",
@@ -755,6 +787,7 @@ __all__ = [
     "no_gradient",
     "no_op",
     "no_regularizer",
+    "norm",
     "not_equal",
     "one_hot",
     "ones",
@@ -833,6 +866,8 @@ __all__ = [
     "segment_min",
     "segment_prod",
     "segment_sum",
+    "self_adjoint_eig",
+    "self_adjoint_eigvals",
     "sequence_mask",
     "set_random_seed",
     "setdiff1d",
@@ -840,6 +875,7 @@ __all__ = [
     "shape_n",
     "sigmoid",
     "sign",
+    "signal",
     "sin",
     "sinh",
     "size",
@@ -875,6 +911,7 @@ __all__ = [
     "sparse_to_dense",
     "sparse_to_indicator",
     "sparse_transpose",
+    "spectral",
     "split",
     "sqrt",
     "square",
@@ -888,6 +925,7 @@ __all__ = [
     "strings",
     "subtract",
     "summary",
+    "svd",
     "tables_initializer",
     "tan",
     "tanh",
@@ -962,6 +1000,8 @@ from scopert.ops import ctc_kernels as _ctc_kernels
 from scopert.ops import float_math as _float_math
 from scopert.ops import gamma_derivative as _gamma_derivative
 from scopert.ops import image_sampling as _image_sampling
+from scopert.ops import linalg_grad as _linalg_grad
+from scopert.ops import linalg_kernels as _linalg_kernels
 from scopert.ops import math_binary_grad as _math_binary_grad
 from scopert.ops import math_broadcast_grad as _math_broadcast_grad
 from scopert.ops import math_elementwise as _math_elementwise
