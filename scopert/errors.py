@@ -90,7 +90,7 @@ class OpError(Exception):
         return type(self), (self._node_def, None, self._message, self._error_code)
 
     def __str__(self) -> str:
-        if self._op is None:
+        if self._op is None or f"[[node {self._op.name} " in self._message:
             return self._message
         text = f"{self._message}\n\nOperation '{self._op.name}' (type {self._op.type})"
         frame = getattr(self._op, "user_frame", None)

@@ -12,6 +12,7 @@ from scopert.graph.sparse_tensor import SparseTensor, SparseTensorValue
 from scopert.graph.tensor import Tensor
 from scopert.public import public
 from scopert.runtime.handles import TensorHandle
+from scopert.scope.variable import Variable
 
 Build = Callable[[Sequence[Any]], Any]
 #: Of a fetched object: what to fetch instead, and how to put the values together.
@@ -20,6 +21,10 @@ FetchFunction = Callable[[Any], tuple[Sequence[Any], Callable[[Sequence[Any]], A
 FeedFunction = Callable[[Any, Any], Sequence[tuple[Any, Any]]]
 #: Of a feed key: the tensors it stands for.
 FeedKeys = Callable[[Any], Sequence[Any]]
+
+#: Types whose objects stand for one and the same tensor or operation for ever: what a run of them needs can be
+#: looked up by the object. Variables join them when they are first fetched.
+PLAIN_KINDS: set[type] = {Tensor, Operation, str}
 
 _conversions: list[tuple[type, FetchFunction, FeedFunction | None, FeedKeys | None]] = []
 
@@ -85,8 +90,15 @@ def _slices_keys(key: IndexedSlices) -> list[Tensor]:
     return [key.values, key.indices] + ([] if key.dense_shape is None else [key.dense_shape])
 
 
+def _pairs(key: Any, tensors: Sequence[Any], value: Any) -> list[tuple[Any, Any]]:
+    """Parts of a value for the tensors of a key; the shape may be left out, and may be given where none is asked for."""
+    if len(value) not in (2, 3):
+        raise ValueError(f"{key!r} is fed with 2 or 3 values, got {len(value)}")
+    return list(zip(tensors, value, strict=False))
+
+
 register_session_run_conversion_functions(
-    IndexedSlices, _slices_fetch, lambda key, value: list(zip(_slices_keys(key), value, strict=False)), _slices_keys
+    IndexedSlices, _slices_fetch, lambda key, value: _pairs(key, _slices_keys(key), value), _slices_keys
 )
 
 
@@ -97,7 +109,7 @@ def _sparse_fetch(fetch: SparseTensor) -> tuple[Sequence[Any], Callable[[Sequenc
 register_session_run_conversion_functions(
     SparseTensor,
     _sparse_fetch,
-    lambda key, value: list(zip(key._to_components(), value, strict=True)),
+    lambda key, value: _pairs(key, key._to_components(), value),
     lambda key: list(key._to_components()),
 )
 
@@ -166,6 +178,8 @@ class FetchPlan:
             ) from None
         if not self._graph.is_fetchable(element):
             raise ValueError(f"Operation {element.name!r} has been marked as not fetchable.")
+        if isinstance(item, Variable):
+            PLAIN_KINDS.add(type(item))
         if isinstance(element, Operation):
             self._operations[element] = None
             return lambda values: None
