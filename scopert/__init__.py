@@ -52,6 +52,7 @@ from scopert.graph.dtypes import uint8 as uint8
 from scopert.graph.dtypes import variant as variant
 from scopert.graph.graph import Graph as Graph
 from scopert.graph.indexed_slices import IndexedSlices as IndexedSlices
+from scopert.graph.indexed_slices_spec import IndexedSlicesSpec as IndexedSlicesSpec
 from scopert.graph.operation import Operation as Operation
 from scopert.graph.scopes import add_to_collection as add_to_collection
 from scopert.graph.scopes import add_to_collections as add_to_collections
@@ -515,6 +516,7 @@ __all__ = [
     "GraphOptions",
     "HistogramProto",
     "IndexedSlices",
+    "IndexedSlicesSpec",
     "InteractiveSession",
     "NoGradient",
     "NodeDef",
