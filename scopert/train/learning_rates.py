@@ -14,6 +14,7 @@ from scopert.graph.convert import convert_to_tensor
 from scopert.graph.dtypes import DType
 from scopert.graph.scopes import name_scope
 from scopert.graph.tensor import Tensor
+from scopert.ops.control_flow_case import case
 from scopert.ops.control_flow_cond import cond
 from scopert.ops.math_binary import add, divide, minimum, multiply, pow_
 from scopert.ops.math_cast import cast
@@ -276,6 +277,7 @@ def piecewise_constant(x: Any, boundaries: Sequence[Any], values: Sequence[Any],
         raise ValueError("The length of boundaries should be 1 less than the length of values")
     limits = [convert_to_tensor(item) for item in boundaries]
     rates = [convert_to_tensor(item) for item in values]
+    convert_to_tensor(x)  # TensorFlow converts the step twice, which numbers the constants that follow
     with name_scope(name, "PiecewiseConstant"):
         step = convert_to_tensor(x)
         limits = [_like_step(limit, step) for limit in limits]
@@ -292,8 +294,6 @@ def piecewise_constant(x: Any, boundaries: Sequence[Any], values: Sequence[Any],
         for low, high, rate in zip(limits[:-1], limits[1:], rates[1:-1], strict=True):
             inside = logical_and(greater(step, low), less_equal(step, high), name="and")
             cases.append((inside, lambda rate=rate: rate))  # type: ignore[misc]
-        from scopert.ops.control_flow_case import case
-
         return case(cases, lambda: rates[0], exclusive=True)
 
 

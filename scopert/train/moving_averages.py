@@ -12,7 +12,7 @@ from scopert.graph.operation import Operation
 from scopert.graph.scopes import add_to_collection, colocate_with, init_scope, name_scope
 from scopert.graph.stack import get_default_graph
 from scopert.graph.tensor import Tensor
-from scopert.ops.math_binary import minimum
+from scopert.ops.math_binary import minimum, pow_
 from scopert.ops.math_cast import cast
 from scopert.ops.no_op import group
 from scopert.ops.state_assign import assign, assign_sub
@@ -71,7 +71,7 @@ def _unbiased(variable: Any, value: Any, rate: Tensor) -> Any:
         steps = get_variable(_free_name("local_step"), initializer=Zeros(), shape=[], dtype=kind, trainable=False)
     new_biased = biased.assign_sub((biased - value) * rate)
     new_steps = steps.assign_add(1)
-    return new_biased / (1 - (1 - rate) ** new_steps)
+    return new_biased / (1 - pow_(1 - rate, new_steps))
 
 
 def _free_name(name: str) -> str:
@@ -85,6 +85,13 @@ def _free_name(name: str) -> str:
         number += 1
         candidate = f"{name}_{number}"
     return candidate
+
+
+def _averaged(item: Any) -> Any:
+    """`item`, which must be something that can have an average."""
+    if not isinstance(item, (Variable, Tensor)):
+        raise AttributeError(f"'{type(item).__name__}' object is neither a variable nor a tensor: it has no average")
+    return item
 
 
 @public("train.ExponentialMovingAverage")
@@ -175,11 +182,11 @@ class ExponentialMovingAverage:
 
     def average(self, var: Any) -> Any:
         """The variable that holds the average of `var`, or None."""
-        return self._averages.get(var)
+        return self._averages.get(_averaged(var))
 
     def average_name(self, var: Any) -> str:
         """The name of that variable, also if it is still to be made."""
-        if var in self._averages:
+        if _averaged(var) in self._averages:
             name: str = self._averages[var].op.name
             return name
         return get_default_graph().unique_name(f"{var.op.name}/{self._name}", mark_as_used=False)
