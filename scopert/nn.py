@@ -81,6 +81,8 @@ from scopert.ops.nn_transposed import conv1d_transpose as conv1d_transpose
 from scopert.ops.nn_transposed import conv2d_transpose as conv2d_transpose
 from scopert.ops.nn_transposed import conv3d_transpose as conv3d_transpose
 from scopert.ops.nn_transposed import conv_transpose as conv_transpose
+from scopert.scope.embedding import embedding_lookup as embedding_lookup
+from scopert.scope.embedding import embedding_lookup_sparse as embedding_lookup_sparse
 
 __all__ = [
     "all_candidate_sampler",
@@ -118,6 +120,8 @@ __all__ = [
     "dilation2d",
     "dropout",
     "elu",
+    "embedding_lookup",
+    "embedding_lookup_sparse",
     "erosion2d",
     "fixed_unigram_candidate_sampler",
     "fused_batch_norm",

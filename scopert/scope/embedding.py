@@ -87,8 +87,10 @@ def _tables(params: Any) -> list[Any]:
 
 def _is_value(params: Any) -> bool:
     """Whether a list is one table of numbers and not a list of tables."""
-    return bool(params) and isinstance(params[0], (int, float, list, tuple)) and not any(
-        hasattr(item, "dtype") for item in params
+    return (
+        bool(params)
+        and isinstance(params[0], (int, float, list, tuple))
+        and not any(hasattr(item, "dtype") for item in params)
     )
 
 

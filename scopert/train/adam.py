@@ -124,7 +124,8 @@ class AdamOptimizer(Optimizer):
         v_t = assign(v, v * beta2, use_locking=self._use_locking)
         with control_dependencies([v_t]):
             v_t = add(v, indices, scaled)
-        changed = assign_sub(var, step * m_t / (sqrt(v_t) + epsilon), use_locking=self._use_locking)
+        root = sqrt(v_t)
+        changed = assign_sub(var, step * m_t / (root + epsilon), use_locking=self._use_locking)
         return group(changed, m_t, v_t)
 
     def _finish(self, update_ops: Sequence[Any], name_scope: str) -> Any:
