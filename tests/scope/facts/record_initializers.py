@@ -12,7 +12,7 @@ import sys
 import numpy as np
 import tensorflow as tf
 
-FLOATS = ("float16", "float32", "float64")
+FLOATS = ("float16", "bfloat16", "float32", "float64")
 SCALED = [
     {"scale": scale, "mode": mode, "distribution": distribution}
     for scale in (1.0, 2.5)
@@ -40,7 +40,7 @@ def cases():
         for arguments in ({}, {"minval": -0.5, "maxval": 0.25}):
             for seeds in ((None, 1), (1234, 1), (1234, None)):
                 yield "random_uniform_initializer", dict(arguments, seed=seeds[1]), dtype, [9, 6], seeds[0], 1
-        if dtype != "float16":
+        if dtype in ("float32", "float64"):
             for shape in ([3, 5], [8, 8], [30, 12], [2, 3, 4, 5]):
                 yield "orthogonal_initializer", {"seed": 3, "gain": 0.5}, dtype, shape, None, 1
         for uniform in (True, False):
