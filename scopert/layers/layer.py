@@ -14,7 +14,7 @@ import numpy as np
 from scopert import nest
 from scopert.graph.collections import GraphKeys
 from scopert.graph.convert import convert_to_tensor
-from scopert.graph.dtypes import as_dtype
+from scopert.graph.dtypes import DType, as_dtype
 from scopert.graph.graph import Graph, graph_of
 from scopert.graph.operation import Operation
 from scopert.graph.scopes import name_scope
@@ -27,7 +27,9 @@ from scopert.ops.math_cast import cast
 from scopert.public import public
 from scopert.scope.distribution import VariableAggregation, VariableSynchronization
 from scopert.scope.get_variable import get_variable
+from scopert.scope.initializers import Zeros
 from scopert.scope.partitioned_variable import PartitionedVariable
+from scopert.scope.scaling_initializers import GlorotUniform
 from scopert.scope.scope_stack import VariableScope
 from scopert.scope.variable_lists import global_variables
 from scopert.scope.variable_scope import variable_scope
@@ -277,6 +279,7 @@ class Layer:
             trainable = False
         elif trainable is None:
             trainable = True
+        kind = as_dtype(dtype or self._dtype or "float32")
         known = set(global_variables())
         self._set_scope(None)
         reuse = self.built or self._reuse
@@ -286,8 +289,8 @@ class Layer:
                 variable = get_variable(
                     name,
                     shape=() if shape is None else shape,
-                    dtype=as_dtype(dtype or self._dtype or "float32"),
-                    initializer=scope.initializer if initializer is None else initializer,
+                    dtype=kind,
+                    initializer=initializer or scope.initializer or _default_initializer(name, kind),
                     trainable=trainable and self.trainable,
                     constraint=constraint,
                     partitioner=partitioner,
@@ -295,6 +298,11 @@ class Layer:
                     synchronization=synchronization,
                     aggregation=aggregation,
                 )
+                if isinstance(variable, (list, tuple)):
+                    raise TypeError(
+                        f"Layer {self._name!r} needs one variable or tensor for {name!r}, but the custom getter gave a "
+                        f"{type(variable).__name__}."
+                    )
                 if regularizer is not None and not any(part in known for part in _parts(variable)):
                     for part in _parts(variable):
                         self.add_loss(partial(_regularize, name, regularizer, part))
@@ -452,6 +460,15 @@ class Layer:
         for key, value in self.__dict__.items():
             made.__dict__[key] = value if key in shared else copy.deepcopy(value, memo)
         return made
+
+
+def _default_initializer(name: str, dtype: DType) -> Any:
+    """Glorot's for floats, zeros for integers and booleans, as Keras has it."""
+    if dtype.is_floating:
+        return GlorotUniform()
+    if dtype.is_integer or dtype.is_bool:
+        return Zeros()
+    raise ValueError(f"An initializer for variable {name} of type {dtype.name} is required.")
 
 
 def _parts(variable: Any) -> list[Any]:
