@@ -62,7 +62,7 @@ def _default(opdef: OpDef, name: str | None) -> str:
 
 def _result(opdef: OpDef, op: Any) -> Any:
     outputs = opdef.outputs
-    if not outputs:
+    if not outputs or not op.outputs:
         return op
     if len(outputs) == 1 and not outputs[0].is_list:
         return op.outputs[0]

@@ -147,8 +147,19 @@ def constant_value(tensor: Any, partial: bool = False) -> Any:
             mixed[:] = parts
             return mixed
     if found is not None:
-        tensor.graph.prevent_feeding(tensor)
+        _prevent_feeding(tensor)
     return found
+
+
+#: Of these TensorFlow asks for the inputs' values in the same way.
+_ASK_INPUTS = frozenset({"Cast", "Concat", "ConcatV2", "Equal", "Fill", "NotEqual", "Pack", "Range"})
+
+
+def _prevent_feeding(tensor: Tensor) -> None:
+    tensor.graph.prevent_feeding(tensor)
+    if tensor._op.type in _ASK_INPUTS:
+        for other in tensor._op._inputs:
+            _prevent_feeding(other)
 
 
 def constant_value_as_shape(tensor: Any) -> Shape:
