@@ -14,6 +14,7 @@ from scopert.graph.opdef import STATEFUL, VIEW, define_op
 from scopert.graph.operation import Operation
 from scopert.graph.shape_rules import no_outputs, unknown
 from scopert.graph.tensor import Tensor
+from scopert.ops.tensor_array_store import owned
 
 
 class Stack:
@@ -63,7 +64,7 @@ STACK = define_op(
 
 
 def _push(xp: Any, handle: Stack, value: Any) -> Any:
-    handle.push(value)
+    handle.push(owned(xp, value))
     return value
 
 

@@ -1,0 +1,337 @@
+"""What a TensorArray holds while a graph runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scopert.errors import InvalidArgumentError
+from scopert.graph.dtypes import DType, string
+from scopert.graph.shape import brackets, is_compatible, is_known
+from scopert.graph.tensor import Shape
+
+
+def owned(xp: Any, value: Any) -> Any:
+    """The value, copied if it is a view: a variable behind it may change."""
+    return value if getattr(value, "base", None) is None else xp.array(value)
+
+
+def _shape_of(xp: Any, value: Any) -> tuple[int, ...]:
+    return () if isinstance(value, (bytes, str)) else tuple(xp.shape(value))
+
+
+class _Slot:
+    """One element and what has been done with it."""
+
+    __slots__ = ("cleared", "read", "shape", "value", "written")
+
+    def __init__(self) -> None:
+        self.value: Any = None
+        self.shape: Shape = None
+        self.written = False
+        self.read = False
+        self.cleared = False
+
+
+class TensorArrayStore:
+    """The elements of a TensorArray.
+
+    Parameters
+    ----------
+    name : str
+        For messages.
+    dtype : DType
+    size : int
+    element_shape : shape
+        What each element's shape must fit.
+    identical_shapes : bool
+        The first one written is the shape of all.
+    dynamic : bool
+        Writes beyond the end make it larger.
+    clear_after_read : bool
+        An element can be read once.
+    adds : bool
+        A second write to an element adds to it: the array of a gradient.
+    """
+
+    def __init__(
+        self, name: str, dtype: DType, size: int, element_shape: Shape, identical_shapes: bool = False,
+        dynamic: bool = False, clear_after_read: bool = True, adds: bool = False,
+    ) -> None:  # fmt: skip
+        if size < 0:
+            raise InvalidArgumentError(None, None, f"Size should be >= 0, but got {size}")
+        self.name = name
+        self.dtype = dtype
+        self.element_shape = element_shape
+        self.identical_shapes = identical_shapes
+        self.dynamic = dynamic
+        self.clear_after_read = clear_after_read
+        self.adds = adds
+        self._slots = [_Slot() for _ in range(size)]
+        self._gradients: dict[Any, TensorArrayStore] = {}
+        self._closed = False
+
+    def _fail(self, text: str) -> InvalidArgumentError:
+        return InvalidArgumentError(None, None, f"TensorArray {self.name}: {text}")
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise InvalidArgumentError(None, None, f"TensorArray {self.name} has already been closed.")
+
+    def _check_dtype(self, dtype: DType, action: str) -> None:
+        if dtype is not self.dtype:
+            raise InvalidArgumentError(
+                None, None,
+                f"TensorArray dtype is {self.dtype.name} but Op is trying to {action} dtype {dtype.name}.",
+            )  # fmt: skip
+
+    def __len__(self) -> int:
+        self._check_open()
+        return len(self._slots)
+
+    def close(self) -> None:
+        """Frees the elements; nothing can be done with the array any more."""
+        self._slots.clear()
+        self._gradients.clear()
+        self._closed = True
+
+    def write(self, xp: Any, index: int, value: Any, dtype: DType, is_own: bool = False) -> None:
+        """Sets an element, or adds to it; its memory is the array's own already, or copied if need be.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If there is no such element, it was written or read before, or its type or shape does not fit.
+        """
+        self._check_open()
+        self._check_dtype(dtype, "write")
+        self._reach(index)
+        slot = self._slots[index]
+        shape = _shape_of(xp, value)
+        if not is_compatible(self.element_shape, shape):
+            raise self._fail(
+                f"Could not write to TensorArray index {index} because the value shape is {brackets(shape)} which is "
+                f"incompatible with the TensorArray's inferred element shape: {brackets(self.element_shape)} (consider "
+                "setting infer_shape=False)."
+            )
+        if self.identical_shapes and not is_known(self.element_shape):
+            self.element_shape = shape
+        if slot.read:
+            raise self._fail(f"Could not write to TensorArray index {index} because it has already been read.")
+        if slot.written:
+            self._add(slot, index, value, shape)
+            return
+        slot.value, slot.shape, slot.written = value if is_own else owned(xp, value), shape, True
+
+    def _add(self, slot: _Slot, index: int, value: Any, shape: tuple[int, ...]) -> None:
+        if not self.adds:
+            raise self._fail(
+                f"Could not write to TensorArray index {index} because it has already been written to."
+            )
+        if slot.shape != shape:
+            raise self._fail(
+                f"Could not aggregate to TensorArray index {index} because the existing shape is "
+                f"{brackets(slot.shape)} but the new input shape is {brackets(shape)}."
+            )
+        slot.value = slot.value + value
+
+    def _reach(self, index: int) -> None:
+        if index < 0 or (index >= len(self._slots) and not self.dynamic):
+            raise self._fail(
+                f"Tried to write to index {index} but array is not resizeable and size is: {len(self._slots)}"
+            )
+        while index >= len(self._slots):
+            self._slots.append(_Slot())
+
+    def read(self, xp: Any, index: int, dtype: DType) -> Any:
+        """An element; zeros if it was not written and its shape is known.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If there is no such element, or it was cleared after a read.
+        """
+        self._check_open()
+        self._check_dtype(dtype, "read")
+        if not 0 <= index < len(self._slots):
+            raise self._fail(f"Tried to read from index {index} but array size is: {len(self._slots)}")
+        slot = self._slots[index]
+        if slot.cleared:
+            raise self._fail(
+                f"Could not read index {index} twice because it was cleared after a previous read (perhaps try setting "
+                "clear_after_read = false?)."
+            )
+        if not slot.written:
+            slot.value = self._zeros(xp, index, slot.shape or self.element_shape)
+            slot.written = True
+        value = slot.value
+        slot.read = True
+        if self.clear_after_read:
+            slot.value, slot.cleared = None, True
+        return value
+
+    def _zeros(self, xp: Any, index: int, shape: Shape) -> Any:
+        if not is_known(shape):
+            raise self._fail(
+                f"Could not read from TensorArray index {index}.  Furthermore, the element shape is not fully defined: "
+                f"{'<unknown>' if shape is None else brackets(shape)}.  It is possible you are working with a "
+                "resizeable TensorArray and stop_gradients is not allowing the gradients to be written.  If you set "
+                "the full element_shape property on the forward TensorArray, the proper all-zeros tensor will be "
+                "returned instead of incurring this error."
+            )
+        if self.dtype is string:
+            empty = xp.empty(shape, object)
+            empty[...] = b""
+            return empty if shape else b""
+        return xp.zeros(shape, self.dtype.np)
+
+    def gather(self, xp: Any, indices: Any, dtype: DType, element_shape: Shape) -> Any:
+        """Several elements of one shape, stacked.
+
+        Raises
+        ------
+        InvalidArgumentError
+            As `read`, and if shapes differ, or none is known and there are no elements.
+        """
+        self._check_open()
+        self._check_dtype(dtype, "read")
+        if not len(indices):
+            shape = element_shape if is_known(element_shape) else self.element_shape
+            if not is_known(shape):
+                raise InvalidArgumentError(
+                    None, None,
+                    f"TensorArray has size zero, but element shape {brackets(shape)} is not fully defined. Currently "
+                    "only static shapes are supported when packing zero-size TensorArrays.",
+                )  # fmt: skip
+            assert shape is not None
+            return xp.zeros((0, *shape), self.dtype.np)
+        values = [self.read(xp, int(index), dtype) for index in indices]
+        first = _shape_of(xp, values[0])
+        for number, value in enumerate(values):
+            if _shape_of(xp, value) != first:
+                raise InvalidArgumentError(
+                    None, None,
+                    f"TensorArray has inconsistent shapes.  Index 0 has shape: {brackets(first)} but index {number} "
+                    f"has shape: {brackets(_shape_of(xp, value))}",
+                )  # fmt: skip
+        if self.dtype is string and not first:
+            packed = xp.empty(len(values), object)
+            packed[:] = values
+            return packed
+        return xp.stack([xp.asarray(value) for value in values])
+
+    def scatter(self, xp: Any, indices: Any, value: Any, dtype: DType) -> None:
+        """Writes the rows of a value to elements.
+
+        Raises
+        ------
+        InvalidArgumentError
+            As `write`, and if there are not as many rows as indices.
+        """
+        self._check_open()
+        shape = _shape_of(xp, value)
+        if not shape:
+            raise InvalidArgumentError(
+                None, None, f"Expected value to be at least a vector, but received shape: {brackets(shape)}"
+            )
+        if len(indices) != shape[0]:
+            raise InvalidArgumentError(
+                None, None, f"Expected len(indices) == values.shape[0], but saw: {len(indices)} vs. {shape[0]}"
+            )
+        largest = max((int(index) for index in indices), default=-1)
+        if largest >= len(self._slots) and not self.dynamic:
+            raise InvalidArgumentError(
+                None, None, f"Max scatter index must be < array size ({largest} vs. {len(self._slots)})"
+            )
+        # The rows share one copy, if one is needed.
+        value = owned(xp, value)
+        for number, index in enumerate(indices):
+            self.write(xp, int(index), value[number], dtype, is_own=True)
+
+    def split(self, xp: Any, value: Any, lengths: Any, dtype: DType) -> None:
+        """Cuts a value into elements of these lengths.
+
+        Raises
+        ------
+        InvalidArgumentError
+            As `write`, and if the lengths do not add up, or are not as many as the elements.
+        """
+        self._check_open()
+        if xp.ndim(lengths) != 1:
+            raise InvalidArgumentError(
+                None, None, f"Expected lengths to be a vector, received shape: {brackets(_shape_of(xp, lengths))}"
+            )
+        shape, total = _shape_of(xp, value), int(lengths.sum())
+        if not shape or total != shape[0]:
+            raise InvalidArgumentError(
+                None, None,
+                f"Expected sum of lengths to be equal to values.shape[0], but sum of lengths is {total} and value's "
+                f"shape is: {brackets(shape)}",
+            )  # fmt: skip
+        if len(lengths) != len(self._slots) and not self.dynamic:
+            raise InvalidArgumentError(
+                None, None,
+                f"TensorArray's size is not equal to the size of lengths ({len(self._slots)} vs. {len(lengths)}), and "
+                "the TensorArray is not marked as dynamically resizeable",
+            )  # fmt: skip
+        start = 0
+        value = owned(xp, value)
+        for index, length in enumerate(lengths.tolist()):
+            self.write(xp, index, value[start : start + length], dtype, is_own=True)
+            start += length
+
+    def concat(self, xp: Any, dtype: DType, shape_except_first: Shape) -> tuple[Any, list[int]]:
+        """All elements one after the other, and their lengths.
+
+        Raises
+        ------
+        InvalidArgumentError
+            As `read`, and if one is a scalar or shapes differ.
+        """
+        self._check_open()
+        self._check_dtype(dtype, "read")
+        if not self._slots:
+            if not is_known(shape_except_first):
+                raise InvalidArgumentError(
+                    None, None,
+                    f"TensorArray has size zero, but element_shape_except0 {brackets(shape_except_first)} is not fully "
+                    "defined. Currently only static shapes are supported when concatenating zero-size TensorArrays.",
+                )  # fmt: skip
+            assert shape_except_first is not None
+            return xp.zeros((0, *shape_except_first), self.dtype.np), []
+        values = [self.read(xp, index, dtype) for index in range(len(self._slots))]
+        shapes = [_shape_of(xp, value) for value in values]
+        for index, shape in enumerate(shapes):
+            if not shape:
+                raise InvalidArgumentError(
+                    None, None,
+                    f"Concat saw a scalar shape at index {index} but requires at least vectors.  Did you mean to call "
+                    "pack?",
+                )  # fmt: skip
+            if shape[1:] != shapes[0][1:]:
+                raise InvalidArgumentError(
+                    None, None,
+                    f"TensorArray has inconsistent shapes.  Index 0 has (excepting dimension 0) shape: "
+                    f"{brackets(shapes[0][1:])} but index {index} has (excepting dimension 0) shape: "
+                    f"{brackets(shape[1:])}",
+                )  # fmt: skip
+        return xp.concatenate(values), [shape[0] for shape in shapes]
+
+    def gradient(self, source: Any, prepend: tuple[int, ...] = ()) -> TensorArrayStore:
+        """The array that gathers the gradients of this one's elements for one call of tf.gradients.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If the array was closed.
+        """
+        self._check_open()
+        made = self._gradients.get(source)
+        if made is None:
+            shape = None if self.element_shape is None else (*prepend, *self.element_shape)
+            made = self._gradients[source] = TensorArrayStore(
+                f"{self.name}@{source}", self.dtype, len(self._slots), shape, self.identical_shapes, adds=True
+            )
+            self.dynamic = False
+            for slot, own in zip(made._slots, self._slots, strict=True):
+                slot.shape = None if own.shape is None else (*prepend, *own.shape)
+        return made
