@@ -357,6 +357,8 @@ from scopert.ops.random_shuffle import random_shuffle as random_shuffle
 from scopert.ops.random_tensors import random_normal as random_normal
 from scopert.ops.random_tensors import random_uniform as random_uniform
 from scopert.ops.random_tensors import truncated_normal as truncated_normal
+from scopert.ops.script_ops import numpy_function as numpy_function
+from scopert.ops.script_ops import py_func as py_func
 from scopert.ops.session_ops import delete_session_tensor as delete_session_tensor
 from scopert.ops.session_ops import get_session_handle as get_session_handle
 from scopert.ops.session_ops import get_session_tensor as get_session_tensor
@@ -399,6 +401,7 @@ from scopert.ops.state_scatter import scatter_nd_update as scatter_nd_update
 from scopert.ops.state_scatter import scatter_sub as scatter_sub
 from scopert.ops.state_scatter import scatter_update as scatter_update
 from scopert.ops.string_join import string_join as string_join
+from scopert.ops.tensor_array import TensorArray as TensorArray
 from scopert.runtime.backends import backend_report as backend_report
 from scopert.runtime.devices import devices as devices
 from scopert.runtime.fetches import register_session_run_conversion_functions as register_session_run_conversion_functions
@@ -417,6 +420,10 @@ from scopert.scope.creators import variable_creator_scope as variable_creator_sc
 from scopert.scope.custom_gradient import custom_gradient as custom_gradient
 from scopert.scope.distribution import VariableAggregation as VariableAggregation
 from scopert.scope.distribution import VariableSynchronization as VariableSynchronization
+from scopert.scope.functional import foldl as foldl
+from scopert.scope.functional import foldr as foldr
+from scopert.scope.functional import map_fn as map_fn
+from scopert.scope.functional import scan as scan
 from scopert.scope.get_variable import get_local_variable as get_local_variable
 from scopert.scope.get_variable import get_variable as get_variable
 from scopert.scope.initializers import Constant as constant_initializer
@@ -537,6 +544,7 @@ __all__ = [
     "Summary",
     "SummaryMetadata",
     "Tensor",
+    "TensorArray",
     "TensorShape",
     "TensorSpec",
     "UnconnectedGradients",
@@ -681,6 +689,8 @@ __all__ = [
     "floor_div",
     "floordiv",
     "floormod",
+    "foldl",
+    "foldr",
     "gather",
     "gather_nd",
     "get_collection",
@@ -759,6 +769,7 @@ __all__ = [
     "make_template",
     "make_tensor_proto",
     "manip",
+    "map_fn",
     "math",
     "matmul",
     "matrix_band_part",
@@ -791,6 +802,7 @@ __all__ = [
     "no_regularizer",
     "norm",
     "not_equal",
+    "numpy_function",
     "one_hot",
     "ones",
     "ones_initializer",
@@ -804,6 +816,7 @@ __all__ = [
     "polygamma",
     "pow",
     "print",
+    "py_func",
     "qint16",
     "qint32",
     "qint8",
@@ -851,6 +864,7 @@ __all__ = [
     "rsqrt",
     "saturate_cast",
     "scalar_mul",
+    "scan",
     "scatter_add",
     "scatter_div",
     "scatter_max",
@@ -1041,6 +1055,8 @@ from scopert.ops import state_resource as _state_resource
 from scopert.ops import state_scatter_kernels as _state_scatter_kernels
 from scopert.ops import state_slice_assign as _state_slice_assign
 from scopert.ops import state_variables as _state_variables
+from scopert.ops import tensor_array_ops as _tensor_array_ops
+from scopert.ops import tensor_array_store as _tensor_array_store
 from scopert.ops import training_ops as _training_ops
 from scopert.ops import training_rules as _training_rules
 from scopert.ops import value_text as _value_text
