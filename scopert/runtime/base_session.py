@@ -25,7 +25,7 @@ from scopert.runtime.context import SessionContext
 from scopert.runtime.devices import DeviceAttributes, session_devices
 from scopert.runtime.failures import op_error
 from scopert.runtime.feeds import feed_array, feed_tensor
-from scopert.runtime.fetches import PLAIN_KINDS, FetchPlan, expand_feed
+from scopert.runtime.fetches import FetchPlan, expand_feed, run_key
 from scopert.runtime.options import ConfigProto, RunMetadata, RunOptions, unsupported, unsupported_run
 from scopert.runtime.placement import Placement
 from scopert.runtime.store import VariableStore
@@ -151,7 +151,7 @@ class BaseSession:
         """
         if self._closed:
             raise RuntimeError("Attempted to use a closed Session.")
-        key = _key_of(fetches, feed_dict)
+        key = run_key(fetches, feed_dict)
         found = None
         if key is not None and self._graph._changes == self._changes:
             found = self._runs.get(key)
@@ -343,25 +343,3 @@ def _backend_for(config: ConfigProto, name: str | None) -> Backend:
         ) from None
     backend = open_backend(asked)
     return open_backend(backend.name, device) if backend.capabilities.device_memory else backend
-
-
-def _key_of(fetches: Any, feed_dict: Any) -> Any:
-    """What makes two calls the same, or None if that takes a closer look."""
-    kind = type(fetches)
-    if kind in PLAIN_KINDS:
-        key: Any = fetches
-    elif kind is list or kind is tuple:
-        for item in fetches:
-            if type(item) not in PLAIN_KINDS:
-                return None
-        key = (kind, *fetches)
-    else:
-        return None
-    if feed_dict:
-        if type(feed_dict) is not dict:
-            return None
-        for item in feed_dict:
-            if type(item) not in PLAIN_KINDS:
-                return None
-        return (key, *feed_dict)
-    return key if feed_dict is None or type(feed_dict) is dict else None

@@ -91,7 +91,7 @@ def _slices_keys(key: IndexedSlices) -> list[Tensor]:
 
 
 def _pairs(key: Any, tensors: Sequence[Any], value: Any) -> list[tuple[Any, Any]]:
-    """Parts of a value for the tensors of a key; the shape may be left out, and may be given where none is asked for."""
+    """Parts of a value for the tensors of a key. The shape may be left out, or be given where none is asked for."""
     if len(value) not in (2, 3):
         raise ValueError(f"{key!r} is fed with 2 or 3 values, got {len(value)}")
     return list(zip(tensors, value, strict=False))
@@ -112,6 +112,43 @@ register_session_run_conversion_functions(
     lambda key, value: _pairs(key, key._to_components(), value),
     lambda key: list(key._to_components()),
 )
+
+
+def run_key(fetches: Any, feed_dict: Any) -> Any:
+    """What makes two runs the same, so that the second needs no plan; None if that takes a closer look."""
+    if feed_dict is None:
+        return _fetch_key(fetches)
+    if type(feed_dict) is not dict:
+        return None
+    for item in feed_dict:
+        if type(item) not in PLAIN_KINDS:
+            return None
+    key = _fetch_key(fetches)
+    return key if key is None or not feed_dict else (key, *feed_dict)
+
+
+def _fetch_key(fetch: Any) -> Any:
+    """A structure with all its types as nested tuples, or None if it has elements of unknown kinds."""
+    kind: Any = type(fetch)
+    if kind in PLAIN_KINDS:
+        return fetch
+    key: list[Any] = [kind]
+    if kind is dict:
+        for name, item in fetch.items():
+            part = _fetch_key(item)
+            if part is None or type(name) is not str:  # other keys may be equal and yet differ: 1 and True
+                return None
+            key.append(name)
+            key.append(part)
+    elif kind is list or kind is tuple or hasattr(kind, "_fields"):
+        for item in fetch:
+            part = item if type(item) in PLAIN_KINDS else _fetch_key(item)
+            if part is None:
+                return None
+            key.append(part)
+    else:
+        return None
+    return tuple(key)
 
 
 class FetchPlan:

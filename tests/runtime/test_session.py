@@ -86,16 +86,22 @@ def test_what_a_caller_holds_is_its_own(sess):
 
 
 def test_a_second_run_does_no_graph_work(sess, monkeypatch):
-    x = tf.placeholder(tf.float32, [])
-    y = x + 1.0
-    assert sess.run(y, {x: 1.0}) == 2.0
+    x = tf.placeholder(tf.float32, [], name="x")
+    y = tf.add(x, 1.0, name="y")
+    v = tf.get_variable("v", [], initializer=tf.ones_initializer())
+    sess.run(v.initializer)
+    shapes = [y, [y, v], (v, y), Pair(y, [v]), {"a": y, "b": {"c": (v,)}}, "y:0", [y.op, "y:0"]]
+    first = [sess.run(fetches, {x: 1.0}) for fetches in shapes]
+    assert [type(found) for found in first[1:5]] == [list, tuple, Pair, dict]
 
     def forbidden(*args):
         raise AssertionError("graph work")
 
     for name in ("lower", "FetchPlan", "feed_tensor"):
         monkeypatch.setattr(base_session, name, forbidden)
-    assert sess.run(y, {x: 2.0}) == 3.0
+    assert [sess.run(fetches, {x: 1.0}) for fetches in shapes] == first
+    with pytest.raises(AssertionError, match="graph work"):
+        sess.run({"b": y, "a": v}, {x: 1.0})
 
 
 def test_a_changed_operation_is_compiled_again(sess):
