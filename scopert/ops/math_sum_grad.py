@@ -54,9 +54,10 @@ def _kept_and_repeated(shape: Any, axes: Sizes) -> tuple[Sizes, Sizes]:
     of_graph = _known.setdefault(get_default_graph(), {})
     found = of_graph.get((shape, axes))
     if found is None:
-        safe_shape_div(shape, reduced_shape(shape, axes))
+        reduced_shape(shape, axes)
         reduced = {axis % len(shape) for axis in axes}
         kept = tuple(1 if i in reduced else n for i, n in enumerate(shape))
+        safe_shape_div(shape, kept)
         repeated = tuple(n // max(m, 1) for n, m in zip(shape, kept, strict=True))
         found = of_graph[shape, axes] = kept, repeated
     return found
