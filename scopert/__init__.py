@@ -256,6 +256,7 @@ from scopert.ops.math_complex import complex_ as complex
 from scopert.ops.math_complex import conj as conj
 from scopert.ops.math_complex import imag as imag
 from scopert.ops.math_complex import real as real
+from scopert.ops.math_confusion import confusion_matrix as confusion_matrix
 from scopert.ops.math_count import bincount as bincount
 from scopert.ops.math_count import histogram_fixed_width as histogram_fixed_width
 from scopert.ops.math_count import histogram_fixed_width_bins as histogram_fixed_width_bins
@@ -270,6 +271,8 @@ from scopert.ops.math_fft import ifft2d as ifft2d
 from scopert.ops.math_fft import ifft3d as ifft3d
 from scopert.ops.math_matmul import matmul as matmul
 from scopert.ops.math_matmul import sparse_matmul as sparse_matmul
+from scopert.ops.math_numerics import add_check_numerics_ops as add_check_numerics_ops
+from scopert.ops.math_numerics import verify_tensor_all_finite as verify_tensor_all_finite
 from scopert.ops.math_reduction import reduce_all as reduce_all
 from scopert.ops.math_reduction import reduce_any as reduce_any
 from scopert.ops.math_reduction import reduce_max as reduce_max
@@ -558,6 +561,7 @@ __all__ = [
     "acos",
     "acosh",
     "add",
+    "add_check_numerics_ops",
     "add_n",
     "add_to_collection",
     "add_to_collections",
@@ -629,6 +633,7 @@ __all__ = [
     "complex64",
     "concat",
     "cond",
+    "confusion_matrix",
     "conj",
     "constant",
     "constant_initializer",
@@ -993,6 +998,7 @@ __all__ = [
     "variables_initializer",
     "variance_scaling_initializer",
     "variant",
+    "verify_tensor_all_finite",
     "version",
     "where",
     "where_v2",

@@ -26,12 +26,14 @@ from scopert.ops.check_types import assert_same_float_dtype as assert_same_float
 from scopert.ops.check_types import assert_scalar as assert_scalar
 from scopert.ops.check_types import assert_type as assert_type
 from scopert.ops.check_types import is_numeric_tensor as is_numeric_tensor
+from scopert.ops.math_numerics import verify_tensor_all_finite as assert_all_finite
 from scopert.ops.math_unary import is_finite as is_finite
 from scopert.ops.math_unary import is_inf as is_inf
 from scopert.ops.math_unary import is_nan as is_nan
 
 __all__ = [
     "Assert",
+    "assert_all_finite",
     "assert_equal",
     "assert_greater",
     "assert_greater_equal",

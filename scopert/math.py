@@ -40,6 +40,7 @@ from scopert.ops.math_complex import angle as angle
 from scopert.ops.math_complex import conj as conj
 from scopert.ops.math_complex import imag as imag
 from scopert.ops.math_complex import real as real
+from scopert.ops.math_confusion import confusion_matrix as confusion_matrix
 from scopert.ops.math_count import bincount as bincount
 from scopert.ops.math_cumulative import cumprod as cumprod
 from scopert.ops.math_cumulative import cumsum as cumsum
@@ -146,6 +147,7 @@ __all__ = [
     "betainc",
     "bincount",
     "ceil",
+    "confusion_matrix",
     "conj",
     "cos",
     "cosh",

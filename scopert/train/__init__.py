@@ -1,6 +1,7 @@
 """Generated from the @public table by scopert/compat/namespace.py; do not edit."""
 # ruff: noqa
 
+from scopert.ops.math_confusion import confusion_matrix as confusion_matrix
 from scopert.train.adadelta import AdadeltaOptimizer as AdadeltaOptimizer
 from scopert.train.adagrad import AdagradOptimizer as AdagradOptimizer
 from scopert.train.adagrad_da import AdagradDAOptimizer as AdagradDAOptimizer
@@ -63,6 +64,7 @@ __all__ = [
     "SaverDef",
     "assert_global_step",
     "checkpoint_exists",
+    "confusion_matrix",
     "cosine_decay",
     "cosine_decay_restarts",
     "create_global_step",
