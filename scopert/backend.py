@@ -175,16 +175,14 @@ def select_kernel(
 
     Raises
     ------
-    NotImplementedError
+    StepFailed
         If the op has no kernel at all.
     """
     for kernel in (own or {}).get(step.op, ()):
         if kernel.when is None or kernel.when(step.origin):
             return bind(kernel.function, keyword_only(kernel.function), xp, step.origin, context)
     if step.kernel is None:
-        raise NotImplementedError(
-            f"no kernel for op {step.op!r} (operation {step.origin.name!r}, made at {step.origin.where})"
-        )
+        raise StepFailed(step, ()) from NotImplementedError(f"there is no kernel for operations of type {step.op!r}")
     return bind(step.kernel, step.keywords, xp, step.origin, context)
 
 

@@ -235,6 +235,8 @@ class BaseSession:
             return self._backend.compile(program, self._context)
         except OpError:
             raise
+        except StepFailed as failure:
+            raise op_error(failure, self._graph) from failure.__cause__
         except NotImplementedError as error:
             raise UnimplementedError(None, None, str(error)) from error
         except Exception as error:
