@@ -51,8 +51,11 @@ def apply(opdef: OpDef, *inputs: Any, name: str | None = None, **attrs: Any) -> 
         if graph is not None:
             found = _complete_plain(opdef, inputs, attrs)
             if found is not None:
-                op = graph._add(opdef, list(inputs), found[0], found[1], opdef.name if name is None else name)
-                return _result(opdef, op)
+                if name is None:
+                    name = opdef.name
+                elif isinstance(name, str):
+                    graph._check_scope_name(name)
+                return _result(opdef, graph._add(opdef, list(inputs), found[0], found[1], name))
     return _apply_slowly(opdef, inputs, name, attrs)
 
 

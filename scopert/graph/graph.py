@@ -122,11 +122,15 @@ class Graph:
             name = name.decode()
         if not isinstance(name, str):
             raise TypeError(f"a name scope is a string, got {name!r} of type {type(name).__name__}")
-        if not (_VALID_SCOPE_NAME(name) if old else _VALID_OP_NAME(name)):
-            raise ValueError(f"'{name}' is not a valid scope name")
+        self._check_scope_name(name)
         new = name[:-1] if name[-1] == "/" else self.unique_name(name)
         local.name = new
         return old, new + "/"
+
+    def _check_scope_name(self, name: str) -> None:
+        """Raises ValueError if a scope of this name cannot be opened here; an op's own scope is one too."""
+        if not (_VALID_SCOPE_NAME(name) if self._local.name else _VALID_OP_NAME(name)):
+            raise ValueError(f"'{name}' is not a valid scope name")
 
     @contextmanager
     def name_scope(self, name: Any) -> Iterator[str]:
