@@ -155,7 +155,12 @@ def _gather_grad(op: Operation, grad: Any) -> Any:
     before = range_of(batch_dims, axis_dims)
     after = range_of(axis_dims + 1, values_dims)
     values = transpose(reshape(grad, values_shape), concat([batches, [axis_dims], before, after], 0))
-    summed = _batch_grad(params_shape, values, indices, batch_dims, params_shape[axis])
+    length = params_shape[axis]
+    batch_shape = params_shape
+    if batch_dims and (static_axis is None or int(static_axis) != batch_dims):
+        # The gathered axis has moved next to the batches. (TensorFlow 1.15 forgets it, and is wrong here.)
+        batch_shape = concat([params_shape[:batch_dims], [length]], 0)
+    summed = _batch_grad(batch_shape, values, indices, batch_dims, length)
     back = concat([batches, before + 1, [batch_dims], after], 0)
     return [transpose(summed, back), None, None]
 

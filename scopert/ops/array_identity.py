@@ -121,7 +121,7 @@ GUARANTEE_CONST = define_op(
     attrs="T: type",
     shape=same_as_first,
     kernel=_pass_on,
-    traits=STATEFUL,
+    traits=(STATEFUL, VIEW),
     differentiable=False,
 )
 
@@ -148,7 +148,7 @@ CHECK_NUMERICS = define_op(
     attrs="T: {bfloat16, float16, float32, float64}; message: string",
     shape=same_as_first,
     kernel=_check_numerics_kernel,
-    traits=STATEFUL,
+    traits=(STATEFUL, VIEW),
 )
 
 

@@ -97,7 +97,7 @@ def _pad_grad(op: Operation, grad: Any) -> Any:
     source, paddings = op.inputs[0], op.inputs[1]
     before = slice_of(paddings, [0, 0], stack([rank(source), 1]))
     begin = reshape(before, [-1])
-    result = slice_of(grad, begin, shape(source))
+    result = slice_of(grad, begin, shape(source, out_type=paddings.dtype.base))
     return (result, None, None) if len(op.inputs) == 3 else (result, None)
 
 

@@ -138,7 +138,7 @@ def _linspace_kernel(xp: Any, start: Any, stop: Any, num: Any) -> Any:
     if count <= 0:
         raise InvalidArgumentError(None, None, f"Requires num > 0: {count}")
     if count == 1:
-        return xp.reshape(xp.asarray(start), (1,))
+        return xp.full(1, start, start.dtype)
     step = (stop - start) / start.dtype.type(count - 1)
     result = start + step * xp.arange(count).astype(start.dtype)
     result[-1] = stop

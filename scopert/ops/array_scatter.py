@@ -70,7 +70,7 @@ def _gather_nd_rule(op: Operation) -> list[Shape]:
 def _gather_nd_kernel(xp: Any, params: Any, indices: Any) -> Any:
     source = tensor_array(xp, params)
     if indices.shape[-1] == 0:
-        return xp.broadcast_to(source, indices.shape[:-1] + source.shape)
+        return xp.array(xp.broadcast_to(source, indices.shape[:-1] + source.shape))
     return source[_places(xp, indices, source.shape, "param")]
 
 

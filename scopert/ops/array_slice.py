@@ -78,10 +78,10 @@ def _slice_grad(op: Operation, grad: Any) -> Any:
 
     source, begin = op.inputs[0], op.inputs[1]
     count = rank(source)
-    size = shape(op.outputs[0])
+    size = shape(op.outputs[0], out_type=begin.dtype.base)
     column = stack([count, 1])
     before = reshape(begin, column)
-    after = reshape(shape(source) - size - begin, column)
+    after = reshape(shape(source, out_type=begin.dtype.base) - size - begin, column)
     return pad(grad, concat([before, after], 1)), None, None
 
 

@@ -65,7 +65,7 @@ def _tile_grad(op: Operation, grad: Any) -> Any:
     axes = range_of(0, size(split_shape), 2)
     if isinstance(grad, IndexedSlices):
         length = raw("Cast", source_shape[0], DstT=grad.indices.dtype)
-        grad = raw("UnsortedSegmentSum", grad.values, grad.indices % length, length)
+        grad = raw("UnsortedSegmentSum", grad.values, raw("FloorMod", grad.indices, length), length)
         split_shape = concat([[1], split_shape[1:]], axis=0)
     result = reduce_sum(reshape(grad, split_shape), axes)
     set_known_shape(result, source._shape)

@@ -83,7 +83,7 @@ def _add_kernel(
     a, b = (a_indices, a_values, a_shape), (b_indices, b_values, b_shape)
     flat, total, shared, target = _combined(xp, a, b, lambda x, y: x + y)
     kept = ~shared | (abs(total) >= thresh)  # what only one of them stores stays, as in TensorFlow
-    return unflatten(xp, flat[kept], target), total[kept], a_shape
+    return unflatten(xp, flat[kept], target), total[kept], xp.array(a_shape)
 
 
 def _found_rule(op: Operation) -> list[Shape]:
