@@ -38,7 +38,12 @@ def scope_tree(graph: Any) -> Any:
             counts[scope] = counts.get(scope, 0) + 1
     tree = Tree("[bold]scopes[/] (operations)")
     nodes: dict[str, Any] = {"": tree}
-    shown = [name for name in counts if name not in variables and not name.startswith(("gradients/", "Adam/", "save/"))]
+    holders = {name[: position] for name in variables for position, letter in enumerate(name) if letter == "/"}
+    hidden = ("gradients/", "Adam/", "save/")
+    shown = [
+        name for name, count in counts.items()
+        if name not in variables and (name in holders or (count >= 5 and not name.startswith(hidden)))
+    ]  # fmt: skip
     for scope in shown:
         parent, _, name = scope.rpartition("/")
         if parent in nodes:

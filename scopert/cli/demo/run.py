@@ -58,7 +58,7 @@ def run(backend: str, seed: int, steps: int, logdir: str, out: Any) -> int:
             losses.append(float(sess.run([net.loss, net.train], feed(pairs))[0]))
 
         out.print(report.scope_tree(graph))
-        out.print(sess.store.describe(), highlight=False)
+        out.print(sess.store.describe(), highlight=False, soft_wrap=True)
         out.print()
         accuracy = float(sess.run(net.accuracy, feed(test)))
         majority = max(float(test.same.mean()), 1.0 - float(test.same.mean()))
@@ -74,8 +74,9 @@ def run(backend: str, seed: int, steps: int, logdir: str, out: Any) -> int:
 
     picture = report.plot_loss(losses, folder / "loss.png")
     out.print(f"Loss: {np.mean(losses[:20]):.4f} (first 20 steps) -> {np.mean(losses[-20:]):.4f} (last 20)")
-    out.print(f"Held-out accuracy: [bold]{accuracy:.4f}[/] on {len(test.same)} pairs of unseen images; "
-              f"always saying {'same' if test.same.mean() > 0.5 else 'different'}: {majority:.4f}")  # fmt: skip
+    answer = "same" if test.same.mean() > 0.5 else "different"
+    out.print(f"Held-out accuracy: [bold]{accuracy:.4f}[/] on {len(test.same)} pairs of unseen images")
+    out.print(f"  (the majority's answer, always '{answer}': {majority:.4f})")
     out.print(f"Checkpoint {os.path.relpath(path)} loaded again: accuracy {restored:.4f}"
               f" ({'the same' if restored == accuracy else 'DIFFERENT'})")  # fmt: skip
     out.print(f"Loss curve: {os.path.relpath(picture)}")
