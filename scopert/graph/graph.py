@@ -32,6 +32,7 @@ class _Local(threading.local):
         self.colocation: list[Operation] = []
         self.flow: Any = None
         self.gradient_overrides: dict[str, str] = {}
+        self.kernel_labels: dict[str, str] = {}
         self.attrs: dict[str, Any] = {}
         self.container = ""
         self.variable_creators: list[Callable[..., Any]] = []
@@ -226,6 +227,8 @@ class Graph:
             override = local.gradient_overrides.get(opdef.name)
             if override is not None:
                 attrs = {**attrs, "_gradient_op_type": override}
+        if local.kernel_labels and opdef.name in local.kernel_labels:
+            attrs = {**attrs, "_kernel": local.kernel_labels[opdef.name]}
         self._last_id += 1
         op = Operation(self, self._last_id, full_name, opdef, inputs, attrs, control, "", source.here())
         try:
@@ -383,6 +386,27 @@ class Graph:
             yield
         finally:
             local.gradient_overrides = old
+
+    @contextmanager
+    def _kernel_label_map(self, op_to_kernel_label_map: dict[str, str]) -> Iterator[None]:
+        """Operations made in the block carry labels of kernels; they are kept, and choose nothing here.
+
+        Raises
+        ------
+        TypeError
+            If the map is not one of strings.
+        """
+        if not isinstance(op_to_kernel_label_map, dict) or not all(
+            isinstance(item, str) for pair in op_to_kernel_label_map.items() for item in pair
+        ):
+            raise TypeError("op_to_kernel_label_map must be a dictionary mapping strings to strings")
+        local = self._local
+        old = local.kernel_labels
+        local.kernel_labels = {**old, **op_to_kernel_label_map}
+        try:
+            yield
+        finally:
+            local.kernel_labels = old
 
     @contextmanager
     def _attr_scope(self, attr_map: dict[str, Any]) -> Iterator[None]:

@@ -61,8 +61,16 @@ def broadcast(op: Operation) -> list[Shape]:
             return [shape]
     try:
         return [broadcast_shapes(left._shape, right._shape)]
-    except ValueError as error:
-        raise ValueError(f"Dimensions must be equal: {error}") from None
+    except ValueError:
+        raise ValueError(_unequal_sizes(left._shape or (), right._shape or ())) from None
+
+
+def _unequal_sizes(left: tuple[int | None, ...], right: tuple[int | None, ...]) -> str:
+    """The first sizes that do not broadcast, in the words of TensorFlow's shape inference."""
+    rank = max(len(left), len(right))
+    pairs = zip((1,) * (rank - len(left)) + left, (1,) * (rank - len(right)) + right, strict=True)
+    m, n = next((m, n) for m, n in pairs if m != n and None not in (m, n) and 1 not in (m, n))
+    return f"Dimensions must be equal, but are {m} and {n}"
 
 
 def scalar(op: Operation) -> list[Shape]:

@@ -13,7 +13,8 @@ from scopert.graph.dtypes import DType
 from scopert.graph.opdef import VIEW, define_op, gradient
 from scopert.graph.operation import Operation
 from scopert.graph.scopes import name_scope
-from scopert.graph.shape import merge, text
+from scopert.graph.shape import text
+from scopert.graph.shape_rules import equal
 from scopert.graph.tensor import Shape, Tensor
 from scopert.ops.array_shape import canonical_axis, expand_dims, tensor_array
 from scopert.ops.raw import raw
@@ -23,7 +24,7 @@ from scopert.public import public
 def _pack_rule(op: Operation) -> list[Shape]:
     common: Shape = None
     for tensor in op.inputs:
-        common = merge(common, tensor._shape)
+        common = equal(common, tensor._shape)
     if common is None:
         return [None]
     axis = canonical_axis(op.attrs["axis"], len(common) + 1)

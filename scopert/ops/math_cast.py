@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from scopert.errors import UnimplementedError
 from scopert.graph import dtypes
 from scopert.graph.build import apply
 from scopert.graph.convert import convert_to_tensor
@@ -20,7 +21,9 @@ from scopert.public import public
 _LOG = logging.getLogger("scopert")
 
 
-def _cast(xp: Any, x: Any, *, DstT: DType, Truncate: bool) -> Any:
+def _cast(xp: Any, x: Any, *, SrcT: DType, DstT: DType, Truncate: bool) -> Any:
+    if SrcT is not DstT and (SrcT.np.kind == "O" or DstT.np.kind == "O"):
+        raise UnimplementedError(None, None, f"Cast {SrcT.name} to {DstT.name} is not supported")
     target = DstT.np
     source = x.dtype
     if source == target:

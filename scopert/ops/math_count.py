@@ -14,7 +14,7 @@ from scopert.graph.dtypes import DType
 from scopert.graph.opdef import ELEMENTWISE, define_op
 from scopert.graph.operation import Operation
 from scopert.graph.scopes import name_scope
-from scopert.graph.shape_rules import same_as_first
+from scopert.graph.shape_rules import same_as_first, with_rank
 from scopert.graph.tensor import Shape, Tensor
 from scopert.ops.array_shape import reshape
 from scopert.ops.array_shape import shape as shape_of
@@ -108,9 +108,20 @@ def _histogram(xp: Any, values: Array, value_range: Array, nbins: Array, *, dtyp
     return xp.bincount(found, minlength=bins).astype(dtype.np)
 
 
+def _histogram_shape(op: Operation) -> list[Shape]:
+    bounds = with_rank(op.inputs[1]._shape, 1)
+    if bounds[0] not in (2, None):
+        raise ValueError(f"Dimension must be 2 but is {bounds[0]}")
+    bins = known_value(op.inputs[2])
+    if bins is not None and bins.ndim == 0 and bins <= 0:
+        raise ValueError(f"Requires nbins > 0: {int(bins)}")
+    shape: list[Shape] = _sized(2)(op)
+    return shape
+
+
 HISTOGRAM_FIXED_WIDTH = define_op(
     "HistogramFixedWidth", inputs="values: T, value_range: T, nbins: int32", outputs="out: dtype",
-    attrs=f"T: {_COUNTED}; dtype: {{int32, int64}} = int32", shape=_sized(2), kernel=_histogram,
+    attrs=f"T: {_COUNTED}; dtype: {{int32, int64}} = int32", shape=_histogram_shape, kernel=_histogram,
     differentiable=False,
 )  # fmt: skip
 

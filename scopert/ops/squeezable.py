@@ -34,9 +34,9 @@ def remove_squeezable_dimensions(
         ours, theirs = labels._shape, predictions._shape
         if ours is not None and theirs is not None:
             more = len(theirs) - len(ours) - expected_rank_diff
-            if more == 1 and _may_squeeze(theirs):
+            if more == 1:
                 predictions = squeeze(predictions, [-1])
-            elif more == -1 and _may_squeeze(ours):
+            elif more == -1:
                 labels = squeeze(labels, [-1])
             return labels, predictions
         difference = rank(predictions) - rank(labels)
