@@ -51,7 +51,7 @@ def make_template(
     >>> with tf.Graph().as_default():
     ...     scaled = tf.make_template("scale", scale)
     ...     y = scaled(1.0) + scaled(2.0)
-    >>> [v.name for v in scaled.variables]
+    ...     [v.name for v in scaled.variables]
     ['scale/w:0']
     """
     if kwargs:
