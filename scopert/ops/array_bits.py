@@ -51,7 +51,6 @@ BITCAST = define_op(
     shape=lambda op: [_bitcast_shape(op.inputs[0]._shape, op.inputs[0].dtype.base, op.attrs["type"])],
     kernel=_bitcast_kernel,
     traits=VIEW,
-    differentiable=False,
 )
 
 

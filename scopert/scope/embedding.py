@@ -179,7 +179,7 @@ def _assign(tables: list[Any], flat: Tensor, strategy: str) -> tuple[Any, Any]:
 def _total_rows(tables: list[Any], flat: Tensor) -> Tensor:
     rows = [None if table._shape is None else table._shape[0] for table in tables]
     if None not in rows:
-        return constant(sum(rows), flat.dtype)  # type: ignore[arg-type]
+        return constant(sum(rows), flat.dtype)
     counts: list[Any] = []
     for table, known in zip(tables, rows, strict=True):
         if known is not None:

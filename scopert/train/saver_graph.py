@@ -136,7 +136,10 @@ def _shape_of(tensor: Tensor) -> Any:
 def _by_device(saveables: Sequence[SaveableObject]) -> list[tuple[str, list[SaveableObject]]]:
     found: dict[str, list[SaveableObject]] = {}
     for saveable in saveables:
-        found.setdefault(canonical_name(saveable.device), []).append(saveable)
+        places = {canonical_name(spec.tensor.device) for spec in saveable.specs}
+        if len(places) != 1:
+            raise ValueError(f"All tensors of a saveable object must be on the same device: {saveable.name}")
+        found.setdefault(places.pop(), []).append(saveable)
     return sorted(found.items())
 
 
