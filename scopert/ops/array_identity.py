@@ -122,7 +122,6 @@ GUARANTEE_CONST = define_op(
     shape=same_as_first,
     kernel=_pass_on,
     traits=(STATEFUL, VIEW),
-    differentiable=False,
 )
 
 

@@ -74,7 +74,6 @@ UNIQUE = define_op(
     attrs="T: type; out_idx: {int32, int64} = int32",
     shape=lambda op: [(None,), _vector_or_unknown(op.inputs[0]._shape)],
     kernel=_unique_kernel,
-    differentiable=False,
 )
 UNIQUE_WITH_COUNTS = define_op(
     "UniqueWithCounts",
@@ -83,7 +82,6 @@ UNIQUE_WITH_COUNTS = define_op(
     attrs="T: type; out_idx: {int32, int64} = int32",
     shape=lambda op: [(None,), _vector_or_unknown(op.inputs[0]._shape), (None,)],
     kernel=_unique_with_counts_kernel,
-    differentiable=False,
 )
 
 
@@ -120,7 +118,6 @@ define_op(
     attrs="T: type; Taxis: {int32, int64} = int64; out_idx: {int32, int64} = int32",
     shape=_rank_kept,
     kernel=_unique_v2_kernel,
-    differentiable=False,
 )
 define_op(
     "UniqueWithCountsV2",
@@ -129,7 +126,6 @@ define_op(
     attrs="T: type; Taxis: {int32, int64} = int64; out_idx: {int32, int64} = int32",
     shape=_rank_kept,
     kernel=_unique_with_counts_v2_kernel,
-    differentiable=False,
 )
 
 
@@ -168,7 +164,6 @@ LIST_DIFF = define_op(
     attrs="T: type; out_idx: {int32, int64} = int32",
     shape=lambda op: [(None,), (None,)],
     kernel=_list_diff_kernel,
-    differentiable=False,
 )
 
 

@@ -241,7 +241,6 @@ RESIZE_BICUBIC_GRAD = define_op(
     attrs=f"T: {{float32, float64}}; {_CENTERS}",
     shape=_grad_shape,
     kernel=_bicubic_grad_kernel,
-    differentiable=False,
 )
 
 
@@ -275,7 +274,6 @@ RESIZE_AREA = define_op(
     attrs=f"T: {_ANY}; align_corners: bool = false",
     shape=_resized_shape,
     kernel=_area_kernel,
-    differentiable=False,
 )
 
 

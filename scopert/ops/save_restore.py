@@ -88,7 +88,6 @@ RESTORE_V2 = define_op(
     shape=unknown,
     kernel=_restore,
     traits=(HOST, STATEFUL),
-    differentiable=False,
 )
 
 

@@ -212,7 +212,6 @@ SPARSE_SLICE_GRAD = define_op(
     attrs=f"T: {SPARSE_NUMBERS}",
     shape=lambda op: [None if op.inputs[1]._shape is None else op.inputs[1]._shape[:1]],
     kernel=_slice_grad_kernel,
-    differentiable=False,
 )
 
 
@@ -459,7 +458,6 @@ SPARSE_FILL_EMPTY_ROWS_GRAD = define_op(
     attrs="T: type",
     shape=lambda op: [op.inputs[0]._shape, ()],
     kernel=_fill_rows_grad_kernel,
-    differentiable=False,
 )
 
 

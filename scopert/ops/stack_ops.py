@@ -59,7 +59,7 @@ class Stack:
 STACK = define_op(
     "StackV2", inputs="max_size: int32", outputs="handle: resource",
     attrs='elem_type: type; stack_name: string = ""', shape=lambda op: [(2,)],
-    kernel=lambda xp, max_size, *, op: Stack(op.name, int(max_size)), traits=STATEFUL, differentiable=False,
+    kernel=lambda xp, max_size, *, op: Stack(op.name, int(max_size)), traits=STATEFUL,
 )  # fmt: skip
 
 
@@ -71,11 +71,11 @@ def _push(xp: Any, handle: Stack, value: Any) -> Any:
 STACK_PUSH = define_op(
     "StackPushV2", inputs="handle: resource, elem: T", outputs="output: T",
     attrs="T: type; swap_memory: bool = false", shape=lambda op: [op._inputs[1]._shape], kernel=_push,
-    traits=(STATEFUL, VIEW), differentiable=False,
+    traits=(STATEFUL, VIEW),
 )  # fmt: skip
 STACK_POP = define_op(
     "StackPopV2", inputs="handle: resource", outputs="elem: elem_type", attrs="elem_type: type", shape=unknown,
-    kernel=lambda xp, handle: handle.pop(), traits=STATEFUL, differentiable=False,
+    kernel=lambda xp, handle: handle.pop(), traits=STATEFUL,
 )  # fmt: skip
 
 

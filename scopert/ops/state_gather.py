@@ -10,8 +10,8 @@ from scopert.graph.opdef import READS, STATEFUL, define_op, gradient
 from scopert.graph.operation import Operation
 from scopert.graph.tensor import Shape
 from scopert.ops.array_concat import concat
-from scopert.ops.array_scatter import GATHER_ND
-from scopert.ops.array_shape import expand_dims, reshape, size
+from scopert.ops.array_scatter import GATHER_ND, scatter_nd
+from scopert.ops.array_shape import expand_dims, reshape, size, squeeze
 from scopert.ops.state_resource import handle_shape, variable_shape
 
 
@@ -94,3 +94,12 @@ RESOURCE_GATHER_ND = define_op(
     kernel=_gather_nd_kernel,
     traits=(READS, STATEFUL),
 )
+
+
+@gradient("ResourceGatherNd")
+def _gather_nd_grad(op: Operation, grad: Any) -> Any:
+    handle, indices = op._inputs
+    params_shape = variable_shape(handle, indices.dtype)
+    if indices._shape is not None and len(indices._shape) == 2 and indices._shape[-1] == 1:
+        return [IndexedSlices(grad, squeeze(indices, axis=-1), params_shape), None]
+    return [scatter_nd(indices, grad, params_shape), None]

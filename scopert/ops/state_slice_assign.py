@@ -40,7 +40,6 @@ STRIDED_SLICE_ASSIGN = define_op(
     shape=same_as_first,
     kernel=_assign,
     traits=WRITES,
-    differentiable=False,
 )
 
 
@@ -61,5 +60,4 @@ RESOURCE_STRIDED_SLICE_ASSIGN = define_op(
     shape=no_outputs,
     kernel=_resource_kernel,
     traits=(WRITES, STATEFUL),
-    differentiable=False,
 )

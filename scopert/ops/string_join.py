@@ -43,6 +43,7 @@ STRING_JOIN = define_op(
     shape=_joined_shape,
     kernel=_join,
     traits=HOST,
+    differentiable=False,
 )
 
 

@@ -156,7 +156,6 @@ def _define(
         shape=_shape_rule(names, states, sparse, resource),
         kernel=made(rule, names, states, given, resource),
         traits=(WRITES, STATEFUL) if resource else WRITES,
-        differentiable=False,
     )
 
 

@@ -147,7 +147,9 @@ def clipped(tf):
     y = tf.placeholder(tf.float32, [3], name="y")
     grads = tf.gradients(tf.reduce_sum(tf.exp(x)) + tf.reduce_sum(y * y), [x, y])
     limited, norm = tf.clip_by_global_norm(grads, 1.0)
-    return _names([*limited, norm, tf.clip_by_value(x, 0.0, 1.0), tf.clip_by_norm(x, 1.0), tf.clip_by_average_norm(x, 1.0)])
+    return _names(
+        [*limited, norm, tf.clip_by_value(x, 0.0, 1.0), tf.clip_by_norm(x, 1.0), tf.clip_by_average_norm(x, 1.0)]
+    )
 
 
 def errors(tf):
@@ -211,7 +213,7 @@ def averages(tf):
             session.run(v.assign(value))
             session.run(update, {x: value})
             numbers += [item.tolist() for item in session.run(shown)]
-    return {"names": _names(shown) + [update.name, ema.average_name(v)], "numbers": np.ravel(numbers).tolist()}
+    return {"names": [*_names(shown), update.name, ema.average_name(v)], "numbers": np.ravel(numbers).tolist()}
 
 
 def savers(tf):
