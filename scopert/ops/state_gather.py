@@ -12,6 +12,7 @@ from scopert.graph.tensor import Shape
 from scopert.ops.array_concat import concat
 from scopert.ops.array_scatter import GATHER_ND, scatter_nd
 from scopert.ops.array_shape import expand_dims, reshape, size, squeeze
+from scopert.ops.raw import raw
 from scopert.ops.state_resource import handle_shape, variable_shape
 
 
@@ -99,7 +100,7 @@ RESOURCE_GATHER_ND = define_op(
 @gradient("ResourceGatherNd")
 def _gather_nd_grad(op: Operation, grad: Any) -> Any:
     handle, indices = op._inputs
-    params_shape = variable_shape(handle, indices.dtype)
+    params_shape = raw("VariableShape", handle, out_type=indices.dtype)
     if indices._shape is not None and len(indices._shape) == 2 and indices._shape[-1] == 1:
         return [IndexedSlices(grad, squeeze(indices, axis=-1), params_shape), None]
     return [scatter_nd(indices, grad, params_shape), None]
