@@ -10,9 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from scopert.graph import dtypes
 from scopert.graph.build import apply
+from scopert.graph.constant import make_constant
 from scopert.graph.convert import to_tensor
+from scopert.graph.dtypes import DType
+from scopert.graph.graph import Graph
 from scopert.graph.opdef import OpDef
 from scopert.graph.scopes import name_scope
 from scopert.graph.stack import get_default_graph
@@ -22,6 +27,10 @@ from scopert.ops.math_comparison import LOGICAL_AND, LOGICAL_OR, logical_xor
 from scopert.ops.math_matmul import matmul
 
 Function = Callable[..., Any]
+
+
+_NONE: frozenset[Any] = frozenset()
+_WIDE = frozenset({dtypes.int32, dtypes.int64})
 
 
 def _simple(opdef: OpDef) -> Function:
@@ -41,24 +50,22 @@ def _multiply(x: Any, y: Any, name: str) -> Any:
     return apply(MUL, x, y, name=name)
 
 
-def _operators(name: str, function: Function, opdef: OpDef | None = None, direct: frozenset[Any] | None = None) -> None:
+def _operators(name: str, function: Function, opdef: OpDef | None = None, direct: frozenset[Any] = _NONE) -> None:
     """Defines ``x OP y`` and ``y OP x``.
 
-    With an `opdef`, two tensors of a type in `direct` (any type if None) make just that operation.
+    Two tensors, or a tensor and a number that fits it, of a type in `direct` make just an operation `opdef`.
     """
     reverse = f"__r{name}__"
 
     def forward(x: Tensor, y: Any) -> Any:
-        if opdef is not None and type(y) is Tensor and type(x) is Tensor:
-            kind = x._dtype
+        if opdef is not None and type(x) is Tensor and x._dtype in direct:
             graph = x._op._graph
-            if (
-                kind is y._dtype
-                and (direct is None or kind in direct)
-                and graph is y._op._graph
-                and graph is get_default_graph()
-            ):
-                return apply(opdef, x, y, name=name)
+            if graph is get_default_graph():
+                if type(y) is Tensor:
+                    if x._dtype is y._dtype and graph is y._op._graph:
+                        return apply(opdef, x, y, name=name)
+                elif _fits(y, x._dtype):
+                    return _with_number(graph, opdef, name, "y", x, y)
         with name_scope(None, name, [x, y]) as scope:
             if not isinstance(y, Tensor) and not hasattr(y, "dense_shape"):
                 try:
@@ -70,11 +77,38 @@ def _operators(name: str, function: Function, opdef: OpDef | None = None, direct
             return function(x, y, name=scope)
 
     def backward(y: Tensor, x: Any) -> Any:
+        if opdef is not None and type(y) is Tensor and y._dtype in direct and _fits(x, y._dtype):
+            graph = y._op._graph
+            if graph is get_default_graph():
+                return _with_number(graph, opdef, name, "x", y, x)
         with name_scope(None, name, [x, y]) as scope:
             return function(to_tensor(x, y.dtype.base, "x"), y, name=scope)
 
     define_operator(f"__{name}__", forward)
     define_operator(reverse, backward)
+
+
+def _fits(value: Any, dtype: DType) -> bool:
+    """Whether a value is a Python number that becomes a scalar of this type without further ado."""
+    kind = type(value)
+    if kind is float:
+        return dtype.is_floating
+    return kind is int and -0x80000000 <= value <= 0x7FFFFFFF and (dtype.is_floating or dtype in _WIDE)
+
+
+def _with_number(graph: Graph, opdef: OpDef, name: str, side: str, tensor: Tensor, value: Any) -> Any:
+    """The operation of a tensor and a number, which becomes a constant called `side` below it."""
+    local = graph._local
+    around = local.name
+    scope = graph.unique_name(name)
+    local.name = scope
+    try:
+        dtype = tensor._dtype
+        number = make_constant(np.array(value, dtype.np), dtype, side, graph)
+        inputs = (tensor, number) if side == "y" else (number, tensor)
+        return apply(opdef, *inputs, name=scope + "/")
+    finally:
+        local.name = around
 
 
 _FLOATS = frozenset({
