@@ -25,9 +25,9 @@ from scopert.program.ir import DEAD, FUSED, LOOP, READ, Fetch, Loop, Program, St
 
 __all__ = [
     "DEAD", "FUSED", "LOOP", "READ", "VIEW", "WRITES", "Backend", "BackendSpec", "CancelledError", "Capabilities",
-    "DType", "Executable", "Fetch", "Fused", "InvalidArgumentError", "Kernel", "Loop", "Origin", "Program", "RunContext",
-    "Step", "StepFailed", "TraceRow", "Value", "VariableRef", "bind", "check_step", "last_uses", "select_kernel",
-    "shape_text", "verifying",
+    "DType", "Executable", "Fetch", "Fused", "InvalidArgumentError", "Kernel", "Loop", "Origin", "Program",
+    "RunContext", "Step", "StepFailed", "TraceRow", "Value", "VariableRef", "bind", "check_step", "last_uses",
+    "select_kernel", "shape_text", "verifying",
 ]  # fmt: skip
 
 

@@ -270,6 +270,9 @@ class Graph:
                 op._device = other._device
         op.attrs = {**op.attrs, "_class": sorted(groups)}
 
+    def switch_to_thread_local(self) -> None:
+        """Does nothing: scopes, devices and control dependencies in force are always those of each thread."""
+
     def _note_change(self) -> None:
         """An existing operation got other inputs: compiled programs may be out of date."""
         self._changes += 1

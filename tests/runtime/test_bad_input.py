@@ -244,7 +244,7 @@ for _name, _kernel in (("TestInterrupt", _interrupt), ("TestMemory", _allocate))
 def test_an_op_without_a_kernel(world):
     define_op("TestNoKernel", inputs="x: float32", outputs="y: float32", shape=same_as_first)
     made = apply(find_op("TestNoKernel"), world.y, name="made")
-    with pytest.raises(tf.errors.UnimplementedError, match="no kernel for operations of type .TestNoKernel") as caught:
+    with pytest.raises(tf.errors.UnimplementedError, match="no kernel for operations of type") as caught:
         world.sess.run(made, {world.x: [[1, 2]]})
     assert caught.value.op is made.op
     world.check_usable()
