@@ -6,7 +6,7 @@ from typing import Any
 
 from scopert.errors import InvalidArgumentError
 from scopert.graph.build import apply
-from scopert.graph.opdef import define_op, gradient
+from scopert.graph.opdef import VIEW, define_op, gradient
 from scopert.graph.operation import Operation
 from scopert.graph.shape_rules import with_rank
 from scopert.graph.tensor import Shape, Tensor
@@ -70,10 +70,10 @@ def _from_depth(xp: Any, x: Any, *, block_size: int, data_format: Any) -> Any:
 
 
 SPACE_TO_DEPTH = define_op(
-    "SpaceToDepth", inputs="input: T", outputs="output: T", attrs=_ATTRS, shape=_rule, kernel=_to_depth
+    "SpaceToDepth", inputs="input: T", outputs="output: T", attrs=_ATTRS, shape=_rule, kernel=_to_depth, traits=VIEW
 )
 DEPTH_TO_SPACE = define_op(
-    "DepthToSpace", inputs="input: T", outputs="output: T", attrs=_ATTRS, shape=_rule, kernel=_from_depth
+    "DepthToSpace", inputs="input: T", outputs="output: T", attrs=_ATTRS, shape=_rule, kernel=_from_depth, traits=VIEW
 )
 
 

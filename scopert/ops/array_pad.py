@@ -9,7 +9,7 @@ import numpy as np
 from scopert.errors import InvalidArgumentError
 from scopert.graph.build import apply
 from scopert.graph.constant_value import constant_value, known_value
-from scopert.graph.opdef import define_op, gradient
+from scopert.graph.opdef import VIEW, define_op, gradient
 from scopert.graph.operation import Operation
 from scopert.graph.shape import is_known
 from scopert.graph.tensor import Shape, Tensor
@@ -137,6 +137,7 @@ MIRROR_PAD = define_op(
     attrs=_MIRROR_ATTRS,
     shape=_pad_rule,
     kernel=_mirror_kernel,
+    traits=VIEW,
 )
 
 
@@ -173,6 +174,7 @@ MIRROR_PAD_GRAD = define_op(
     attrs=_MIRROR_ATTRS,
     shape=_unpad_rule,
     kernel=_mirror_grad_kernel,
+    traits=VIEW,
 )
 
 

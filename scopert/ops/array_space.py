@@ -11,7 +11,7 @@ from scopert.graph.build import apply
 from scopert.graph.constant_value import constant_value, known_value
 from scopert.graph.convert import to_tensor
 from scopert.graph.dtypes import int32
-from scopert.graph.opdef import define_op, gradient
+from scopert.graph.opdef import VIEW, define_op, gradient
 from scopert.graph.operation import Operation
 from scopert.graph.scopes import name_scope
 from scopert.graph.tensor import Shape, Tensor
@@ -123,6 +123,7 @@ SPACE_TO_BATCH_ND = define_op(
     attrs="T: type; Tblock_shape: {int32, int64} = int32; Tpaddings: {int32, int64} = int32",
     shape=_nd_rule,
     kernel=lambda xp, x, block, paddings: _to_batch(xp, tensor_array(xp, x), ints(block), _margins(paddings)),
+    traits=VIEW,
 )
 BATCH_TO_SPACE_ND = define_op(
     "BatchToSpaceND",
@@ -131,6 +132,7 @@ BATCH_TO_SPACE_ND = define_op(
     attrs="T: type; Tblock_shape: {int32, int64} = int32; Tcrops: {int32, int64} = int32",
     shape=_nd_rule,
     kernel=lambda xp, x, block, crops: _from_batch(xp, tensor_array(xp, x), ints(block), _margins(crops)),
+    traits=VIEW,
 )
 
 
@@ -222,6 +224,7 @@ define_op(
     attrs="T: type; Tpaddings: {int32, int64} = int32; block_size: int >= 2",
     shape=_old_rule,
     kernel=lambda xp, x, paddings, *, block_size: _to_batch(xp, x, (block_size,) * 2, _margins(paddings)),
+    traits=VIEW,
 )
 define_op(
     "BatchToSpace",
@@ -230,6 +233,7 @@ define_op(
     attrs="T: type; block_size: int >= 2; Tidx: {int32, int64} = int32",
     shape=_old_rule,
     kernel=lambda xp, x, crops, *, block_size: _from_batch(xp, x, (block_size,) * 2, _margins(crops)),
+    traits=VIEW,
 )
 
 

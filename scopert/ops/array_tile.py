@@ -57,6 +57,7 @@ TILE = define_op(
 
 @gradient("Tile")
 def _tile_grad(op: Operation, grad: Any) -> Any:
+    from scopert.ops.math_cast import cast
     from scopert.ops.math_reduction import reduce_sum
 
     source, multiples = op.inputs
@@ -64,7 +65,7 @@ def _tile_grad(op: Operation, grad: Any) -> Any:
     split_shape = reshape(transpose(stack([multiples, source_shape])), [-1])
     axes = range_of(0, size(split_shape), 2)
     if isinstance(grad, IndexedSlices):
-        length = raw("Cast", source_shape[0], DstT=grad.indices.dtype)
+        length = cast(source_shape[0], grad.indices.dtype)
         grad = raw("UnsortedSegmentSum", grad.values, raw("FloorMod", grad.indices, length), length)
         split_shape = concat([[1], split_shape[1:]], axis=0)
     result = reduce_sum(reshape(grad, split_shape), axes)
