@@ -12,6 +12,7 @@ from scopert.layers.input_spec import InputSpec
 from scopert.layers.layer import Layer
 from scopert.ops.math_cast import cast
 from scopert.ops.math_matmul import mat_mul
+from scopert.ops.math_tensordot import tensordot
 from scopert.ops.nn_bias import bias_add
 from scopert.public import public
 from scopert.scope.initializers import Zeros
@@ -102,8 +103,6 @@ class Dense(Layer):
     def call(self, inputs: Tensor, **kwargs: Any) -> Tensor:
         shape = inputs._shape
         if shape is not None and len(shape) > 2:
-            from scopert.ops.math_tensordot import tensordot
-
             outputs = tensordot(inputs, self.kernel, [[len(shape) - 1], [0]])
             outputs.set_shape((*shape[:-1], self.units))
         else:

@@ -10,6 +10,7 @@ from scopert.layers.convolution import ConvolutionLayer, Function
 from scopert.layers.dense import ZEROS
 from scopert.layers.functional import functional
 from scopert.ops.array_shape import expand_dims, squeeze
+from scopert.ops.nn_bias import bias_add
 from scopert.ops.nn_depthwise import separable_conv2d as separable_conv2d_op
 from scopert.public import export, public
 
@@ -98,8 +99,6 @@ class SeparableLayer(ConvolutionLayer):
             data_format=op_format(self.data_format, 2),
         )
         if self.use_bias:
-            from scopert.ops.nn_bias import bias_add
-
             outputs = bias_add(outputs, self.bias, data_format="NCHW" if first else "NHWC")
         outputs = squeeze(outputs, [axis])
         return outputs if self.activation is None else self.activation(outputs)

@@ -28,6 +28,7 @@ from scopert.ops.array_shape import shape as shape_of
 from scopert.ops.array_slice import slice as slice_
 from scopert.ops.array_transpose import transpose
 from scopert.ops.array_where import where
+from scopert.ops.check_comparisons import assert_equal
 from scopert.ops.math_binary import add, subtract
 from scopert.ops.math_cast import cast
 from scopert.ops.math_comparison import logical_and
@@ -232,12 +233,6 @@ def softmax_cross_entropy_with_logits(
         return softmax_cross_entropy_with_logits_v2(labels=labels, logits=logits, axis=dim, name=scope)
 
 
-def _same_rows(labels: Tensor, logits: Tensor) -> Any:
-    from scopert.ops.check_comparisons import assert_equal
-
-    return assert_equal(shape_of(labels), shape_of(logits)[:-1])
-
-
 @public("nn.sparse_softmax_cross_entropy_with_logits")
 def sparse_softmax_cross_entropy_with_logits(
     _sentinel: Any = None, labels: Any = None, logits: Any = None, name: str | None = None
@@ -285,7 +280,7 @@ def sparse_softmax_cross_entropy_with_logits(
         if scores is not None and len(scores) == 2:
             cost, _ = apply(SPARSE_SOFTMAX_CROSS_ENTROPY, precise, labels, name=name)
             return cast(cost, float16) if half else cost
-        checks = [] if static else [_same_rows(labels, logits)]
+        checks = [] if static else [assert_equal(shape_of(labels), shape_of(logits)[:-1])]
         with control_dependencies(checks):
             classes = shape_of(logits)[rank(logits) - 1]
             precise = reshape(precise, [-1, classes])

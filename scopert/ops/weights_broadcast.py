@@ -13,11 +13,12 @@ from scopert.ops.array_concat import concat
 from scopert.ops.array_fill import ones_like
 from scopert.ops.array_shape import expand_dims, rank, size
 from scopert.ops.array_shape import shape as shape_of
+from scopert.ops.assert_op import assert_
 from scopert.ops.control_flow_cond import cond
 from scopert.ops.math_binary import multiply
 from scopert.ops.math_comparison import equal
 from scopert.ops.no_op import no_op
-from scopert.ops.raw import raw
+from scopert.ops.set_ops import set_difference
 
 _PROBLEM = "weights can not be broadcast to values."
 
@@ -59,8 +60,6 @@ def assert_broadcastable(weights: Any, values: Any) -> Operation:
                             f"{_PROBLEM} Mismatch at dim {axis}. values.shape={others} weights.shape={sizes}."
                         )
                 return no_op(name="static_dims_check_success")
-        from scopert.ops.assert_op import assert_
-
         is_scalar = equal(0, weights_rank, name="is_scalar")
         data = (
             _PROBLEM, "weights.shape=", weights.name, weights_shape, "values.shape=", values.name, values_shape,
@@ -88,7 +87,7 @@ def _dims_fit(weights_shape: Tensor, values_shape: Tensor) -> Tensor:
         column = expand_dims(values_shape, -1)
         allowed = concat((column, ones_like(column)), axis=1)
         asked = expand_dims(weights_shape, -1)
-        _, wrong, _ = raw("DenseToDenseSetOperation", asked, allowed, set_operation="a-b", validate_indices=True)
+        wrong = set_difference(asked, allowed).values
         return equal(0, size(wrong, name="num_invalid_dims"), name=scope)
 
 

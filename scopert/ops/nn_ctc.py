@@ -1,0 +1,271 @@
+"""Connectionist temporal classification: the loss op with its gradient, and the two decoders."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from scopert.errors import InvalidArgumentError
+from scopert.graph.build import apply
+from scopert.graph.opdef import HOST, define_op, gradient
+from scopert.graph.operation import Operation
+from scopert.graph.shape import merge
+from scopert.graph.shape_rules import with_rank
+from scopert.graph.sparse_tensor import SparseTensor
+from scopert.graph.tensor import Shape, Tensor
+from scopert.ops import ctc_kernels as kernels
+from scopert.ops.array_identity import prevent_gradient
+from scopert.ops.array_transpose import transpose
+from scopert.ops.nn_arguments import one_of
+from scopert.ops.nn_cross_entropy import scale_rows
+from scopert.ops.softmax_kernels import log_softmax
+from scopert.public import public
+
+Array = Any
+
+TYPE = "T: {float32, float64} = float32"
+
+
+def _loss_shape(op: Operation) -> list[Shape]:
+    inputs = with_rank(op.inputs[0]._shape, 3)
+    batch = merge((inputs[1],), with_rank(op.inputs[3]._shape, 1))
+    assert batch is not None
+    return [batch, (inputs[0], *batch, inputs[2])]
+
+
+def _check_lengths(lengths: Array, steps: int, batch: int) -> None:
+    if len(lengths) != batch:
+        raise InvalidArgumentError(
+            None, None, f"len(sequence_length) != batch_size.  len(sequence_length): {len(lengths)} batch_size: {batch}"
+        )
+    for example, length in enumerate(lengths.tolist()):
+        if not 0 <= length <= steps:
+            raise InvalidArgumentError(None, None, f"sequence_length({example}) <= {steps}, got {length}")
+
+
+def _ctc_loss(
+    xp: Any, inputs: Array, indices: Array, values: Array, lengths: Array, *,
+    preprocess_collapse_repeated: bool, ctc_merge_repeated: bool, ignore_longer_outputs_than_inputs: bool,
+) -> tuple[Array, Array]:  # fmt: skip
+    steps, batch, classes = inputs.shape
+    _check_lengths(lengths, steps, batch)
+    if len(values) and (values.min() < 0 or values.max() >= classes - 1):
+        raise InvalidArgumentError(
+            None, None, f"Saw a non-null label (index >= num_classes - 1) following a null label: {values.tolist()}"
+        )
+    labels = kernels.ctc_labels(indices, values, batch, preprocess_collapse_repeated)
+    skipped = []
+    for example, row in enumerate(labels):
+        if not row and not ignore_longer_outputs_than_inputs and not indices.size:
+            raise InvalidArgumentError(None, None, f"Labels length is zero in batch {example}")
+        needed = len(row)
+        if ctc_merge_repeated:
+            needed += sum(a == b for a, b in pairwise(row))
+        if needed > lengths[example]:
+            if not ignore_longer_outputs_than_inputs:
+                raise InvalidArgumentError(
+                    None,
+                    None,
+                    f"Not enough time for target transition sequence (required: {needed}, available: "
+                    f"{lengths[example]}){example}You can turn this error into a warning by using the flag "
+                    "ignore_longer_outputs_than_inputs",
+                )
+            skipped.append(example)
+    loss, grad = kernels.ctc_loss(xp, inputs, labels, lengths, ctc_merge_repeated)
+    for example in skipped:
+        loss[example] = 0
+        grad[:, example] = 0
+    return loss, grad
+
+
+def _sparse(rows: list[list[int]]) -> tuple[Array, Array, Array]:
+    """Rows as the three parts of a sparse matrix."""
+    width = max(map(len, rows), default=0)
+    indices = np.array([(k, j) for k, row in enumerate(rows) for j in range(len(row))], np.int64).reshape(-1, 2)
+    values = np.array([label for row in rows for label in row], np.int64)
+    return indices, values, np.array([len(rows), width], np.int64)
+
+
+def _decoder_shape(op: Operation) -> list[Shape]:
+    inputs = with_rank(op.inputs[0]._shape, 3)
+    batch = merge((inputs[1],), with_rank(op.inputs[1]._shape, 1))
+    assert batch is not None
+    paths = op.attrs.get("top_paths", 1)
+    return [(None, 2)] * paths + [(None,)] * paths + [(2,)] * paths + [(*batch, paths)]
+
+
+def _greedy(xp: Any, inputs: Array, lengths: Array, *, merge_repeated: bool) -> tuple[Array, ...]:
+    _check_lengths(lengths, *inputs.shape[:2])
+    rows, scores = kernels.greedy_decode(inputs, lengths, merge_repeated)
+    return *_sparse(rows), scores
+
+
+def _beam(
+    xp: Any, inputs: Array, lengths: Array, *, beam_width: int, top_paths: int, merge_repeated: bool
+) -> tuple[Array, ...]:
+    _check_lengths(lengths, *inputs.shape[:2])
+    if top_paths > beam_width:
+        raise InvalidArgumentError(None, None, f"requested more paths than the beam width: {top_paths} > {beam_width}")
+    log_probs = log_softmax(np, inputs).astype(np.float64)
+    batch = inputs.shape[1]
+    rows: list[list[list[int]]] = [[] for _ in range(top_paths)]
+    scores = np.zeros((batch, top_paths), inputs.dtype)
+    for example in range(batch):
+        found = kernels.beam_search(log_probs[: lengths[example], example], beam_width, top_paths, merge_repeated)
+        if len(found) < top_paths:
+            raise InvalidArgumentError(
+                None, None, f"Less than top_paths ({top_paths}) candidates in the beam, got {len(found)}"
+            )
+        for path, (labels, score) in enumerate(found):
+            rows[path].append(labels)
+            scores[example, path] = score
+    parts = [_sparse(path) for path in rows]
+    return *(p[0] for p in parts), *(p[1] for p in parts), *(p[2] for p in parts), scores
+
+
+CTC_LOSS = define_op(
+    "CTCLoss", "inputs: T, labels_indices: int64, labels_values: int32, sequence_length: int32",
+    "loss: T, gradient: T",
+    "preprocess_collapse_repeated: bool = false; ctc_merge_repeated: bool = true; "
+    "ignore_longer_outputs_than_inputs: bool = false; " + TYPE,
+    shape=_loss_shape, kernel=_ctc_loss, traits=HOST,
+)  # fmt: skip
+CTC_GREEDY = define_op(
+    "CTCGreedyDecoder", "inputs: T, sequence_length: int32",
+    "decoded_indices: int64, decoded_values: int64, decoded_shape: int64, log_probability: T",
+    "merge_repeated: bool = false; " + TYPE,
+    shape=_decoder_shape, kernel=_greedy, traits=HOST, differentiable=False,
+)  # fmt: skip
+CTC_BEAM = define_op(
+    "CTCBeamSearchDecoder", "inputs: T, sequence_length: int32",
+    "decoded_indices: top_paths * int64, decoded_values: top_paths * int64, decoded_shape: top_paths * int64, "
+    "log_probability: T",
+    "beam_width: int >= 1; top_paths: int >= 1; merge_repeated: bool = true; " + TYPE,
+    shape=_decoder_shape, kernel=_beam, traits=HOST, differentiable=False,
+)  # fmt: skip
+
+
+@gradient("CTCLoss")
+def _rule(op: Operation, grad_loss: Tensor, _: Any) -> Any:
+    slope = prevent_gradient(
+        op.outputs[1],
+        message="Currently there is no way to take the second  derivative of ctc_loss due to the fused "
+        "implementation's interaction  with tf.gradients()",
+    )
+    return [scale_rows(grad_loss, slope), None, None, None]
+
+
+@public("nn.ctc_loss")
+def ctc_loss(
+    labels: Any,
+    inputs: Any = None,
+    sequence_length: Any = None,
+    preprocess_collapse_repeated: bool = False,
+    ctc_merge_repeated: bool = True,
+    ignore_longer_outputs_than_inputs: bool = False,
+    time_major: bool = True,
+    logits: Any = None,
+) -> Tensor:
+    """Negative log probability of label sequences under per-step class scores; the last class is the blank.
+
+    Graves et al., "Connectionist Temporal Classification", 2006.
+
+    Parameters
+    ----------
+    labels : SparseTensor of int32
+        ``(batch, position)``.
+    inputs, logits : tensor-like of floats
+        ``(time, batch, classes)``, or batch first without `time_major`.
+    sequence_length : tensor-like of int32
+        ``(batch,)``.
+
+    Returns
+    -------
+    Tensor
+        ``(batch,)``.
+
+    Raises
+    ------
+    TypeError
+        If `labels` is not a SparseTensor.
+    """
+    if not isinstance(labels, SparseTensor):
+        raise TypeError("Expected labels (first argument) to be a SparseTensor")
+    scores = one_of("logits", logits, "inputs", inputs)
+    if not time_major:
+        scores = transpose(scores, [1, 0, 2])
+    loss, _ = apply(
+        CTC_LOSS, scores, labels.indices, labels.values, sequence_length,
+        preprocess_collapse_repeated=preprocess_collapse_repeated,
+        ctc_merge_repeated=ctc_merge_repeated,
+        ignore_longer_outputs_than_inputs=ignore_longer_outputs_than_inputs,
+    )  # fmt: skip
+    return loss
+
+
+@public("nn.ctc_greedy_decoder")
+def ctc_greedy_decoder(
+    inputs: Any, sequence_length: Any, merge_repeated: bool = True
+) -> tuple[list[SparseTensor], Tensor]:
+    """The best class of every step, repeats merged (`merge_repeated`) and blanks dropped.
+
+    Returns
+    -------
+    decoded : list of one SparseTensor
+        ``(batch, position)`` of int64.
+    neg_sum_logits : Tensor
+        ``(batch, 1)``: minus the sum of the best scores.
+    """
+    indices, values, sizes, score = apply(CTC_GREEDY, inputs, sequence_length, merge_repeated=merge_repeated)
+    return [SparseTensor(indices, values, sizes)], score
+
+
+def _decode(
+    inputs: Any, sequence_length: Any, beam_width: int, top_paths: int, merge_repeated: bool
+) -> tuple[list[SparseTensor], Tensor]:
+    found = apply(
+        CTC_BEAM, inputs, sequence_length, beam_width=beam_width, top_paths=top_paths, merge_repeated=merge_repeated
+    )
+    n = top_paths
+    parts = zip(found[:n], found[n : 2 * n], found[2 * n : 3 * n], strict=True)
+    return [SparseTensor(*part) for part in parts], found[-1]
+
+
+@public("nn.ctc_beam_search_decoder")
+def ctc_beam_search_decoder(
+    inputs: Any,
+    sequence_length: Any,
+    beam_width: int = 100,
+    top_paths: int = 1,
+    merge_repeated: bool = True,
+) -> tuple[list[SparseTensor], Tensor]:
+    """The most probable label sequences of a beam search.
+
+    Parameters
+    ----------
+    inputs : tensor-like of floats
+        ``(time, batch, classes)``; the last class is the blank.
+    sequence_length : tensor-like of int32
+    beam_width, top_paths : int
+        Prefixes that are kept at each step; sequences that are returned.
+    merge_repeated : bool
+        Merge equal neighbours of the *result* as well.
+
+    Returns
+    -------
+    decoded : list of SparseTensor
+        One ``(batch, position)`` matrix per path.
+    log_probability : Tensor
+        ``(batch, top_paths)``.
+    """
+    return _decode(inputs, sequence_length, beam_width, top_paths, merge_repeated)
+
+
+@public("nn.ctc_beam_search_decoder_v2")
+def ctc_beam_search_decoder_v2(
+    inputs: Any, sequence_length: Any, beam_width: int = 100, top_paths: int = 1
+) -> tuple[list[SparseTensor], Tensor]:
+    """`ctc_beam_search_decoder` that leaves equal neighbours in the result."""
+    return _decode(inputs, sequence_length, beam_width, top_paths, False)
