@@ -194,6 +194,7 @@ from scopert.ops.control_flow_cond import cond as cond
 from scopert.ops.control_flow_while import while_loop as while_loop
 from scopert.ops.image_codec import read_file as read_file
 from scopert.ops.image_codec import write_file as write_file
+from scopert.ops.image_patches import extract_image_patches as extract_image_patches
 from scopert.ops.linalg_composed import cholesky_solve as cholesky_solve
 from scopert.ops.linalg_composed import matrix_solve_ls as matrix_solve_ls
 from scopert.ops.linalg_composed import norm as norm
@@ -495,6 +496,7 @@ from scopert import math as math
 from scopert import nest as nest
 from scopert import nn as nn
 from scopert import random as random
+from scopert import sets as sets
 from scopert import signal as signal
 from scopert import sparse as sparse
 from scopert import spectral as spectral
@@ -681,6 +683,7 @@ __all__ = [
     "exp",
     "expand_dims",
     "expm1",
+    "extract_image_patches",
     "eye",
     "fft",
     "fft2d",
@@ -892,6 +895,7 @@ __all__ = [
     "sequence_mask",
     "set_random_seed",
     "setdiff1d",
+    "sets",
     "shape",
     "shape_n",
     "sigmoid",

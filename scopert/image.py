@@ -14,6 +14,7 @@ from scopert.ops.image_crop import random_flip_up_down as random_flip_up_down
 from scopert.ops.image_crop import resize_image_with_crop_or_pad as resize_image_with_crop_or_pad
 from scopert.ops.image_crop import resize_image_with_crop_or_pad as resize_with_crop_or_pad
 from scopert.ops.image_crop import rot90 as rot90
+from scopert.ops.image_patches import extract_image_patches as extract_image_patches
 from scopert.ops.image_resize import ResizeMethod as ResizeMethod
 from scopert.ops.image_resize import resize_area as resize_area
 from scopert.ops.image_resize import resize_bicubic as resize_bicubic
@@ -30,6 +31,7 @@ __all__ = [
     "decode_jpeg",
     "decode_png",
     "encode_png",
+    "extract_image_patches",
     "flip_left_right",
     "flip_up_down",
     "pad_to_bounding_box",

@@ -124,6 +124,7 @@ from scopert.ops.nn_selection import in_top_k as in_top_k
 from scopert.ops.nn_selection import top_k as top_k
 from scopert.ops.nn_softmax import log_softmax as log_softmax
 from scopert.ops.nn_softmax import softmax as softmax
+from scopert.ops.nn_zero_fraction import zero_fraction as zero_fraction
 
 __all__ = [
     "abs",
@@ -248,5 +249,6 @@ __all__ = [
     "unsorted_segment_sum",
     "xdivy",
     "xlogy",
+    "zero_fraction",
     "zeta",
 ]

@@ -39,6 +39,11 @@ from scopert.ops.nn_cross_entropy import softmax_cross_entropy_with_logits as so
 from scopert.ops.nn_cross_entropy import softmax_cross_entropy_with_logits_v2 as softmax_cross_entropy_with_logits_v2
 from scopert.ops.nn_cross_entropy import sparse_softmax_cross_entropy_with_logits as sparse_softmax_cross_entropy_with_logits
 from scopert.ops.nn_cross_entropy import weighted_cross_entropy_with_logits as weighted_cross_entropy_with_logits
+from scopert.ops.nn_ctc import ctc_beam_search_decoder as ctc_beam_search_decoder
+from scopert.ops.nn_ctc import ctc_beam_search_decoder_v2 as ctc_beam_search_decoder_v2
+from scopert.ops.nn_ctc import ctc_greedy_decoder as ctc_greedy_decoder
+from scopert.ops.nn_ctc import ctc_loss as ctc_loss
+from scopert.ops.nn_ctc_labels import collapse_repeated as collapse_repeated
 from scopert.ops.nn_depthwise import depthwise_conv2d as depthwise_conv2d
 from scopert.ops.nn_depthwise import depthwise_conv2d_native as depthwise_conv2d_native
 from scopert.ops.nn_depthwise import depthwise_conv2d_native_backprop_filter as depthwise_conv2d_backprop_filter
@@ -81,6 +86,8 @@ from scopert.ops.nn_transposed import conv1d_transpose as conv1d_transpose
 from scopert.ops.nn_transposed import conv2d_transpose as conv2d_transpose
 from scopert.ops.nn_transposed import conv3d_transpose as conv3d_transpose
 from scopert.ops.nn_transposed import conv_transpose as conv_transpose
+from scopert.ops.nn_zero_fraction import zero_fraction as zero_fraction
+from scopert.scope.ctc import ctc_unique_labels as ctc_unique_labels
 from scopert.scope.embedding import embedding_lookup as embedding_lookup
 from scopert.scope.embedding import embedding_lookup_sparse as embedding_lookup_sparse
 
@@ -96,6 +103,7 @@ __all__ = [
     "batch_norm_with_global_normalization",
     "batch_normalization",
     "bias_add",
+    "collapse_repeated",
     "compute_accidental_hits",
     "conv1d",
     "conv1d_transpose",
@@ -110,6 +118,11 @@ __all__ = [
     "conv_transpose",
     "convolution",
     "crelu",
+    "ctc_beam_search_decoder",
+    "ctc_beam_search_decoder_v2",
+    "ctc_greedy_decoder",
+    "ctc_loss",
+    "ctc_unique_labels",
     "depth_to_space",
     "depthwise_conv2d",
     "depthwise_conv2d_backprop_filter",
@@ -167,4 +180,5 @@ __all__ = [
     "weighted_moments",
     "with_space_to_batch",
     "xw_plus_b",
+    "zero_fraction",
 ]

@@ -124,11 +124,11 @@ def compute_weighted_loss(
         dtype = losses.dtype
         losses = cast(losses, float32)
         weights = cast(weights, float32)
-        losses = multiply(losses, weights)
+        weighted = multiply(losses, weights)
         if reduction == Reduction.NONE:
-            loss = losses
+            loss = weighted
         else:
-            loss = reduce_sum(losses)
+            loss = reduce_sum(weighted)
             if reduction == Reduction.MEAN:
                 loss = _mean(loss, reduce_sum(ones_like(losses) * weights))
             elif reduction == Reduction.SUM_BY_NONZERO_WEIGHTS:

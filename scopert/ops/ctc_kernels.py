@@ -17,16 +17,17 @@ from scopert.ops.softmax_kernels import log_softmax
 Array = Any
 
 
-def ctc_labels(
-    indices: np.ndarray[Any, Any], values: np.ndarray[Any, Any], batch: int, collapse: bool
-) -> list[list[int]]:
+def ctc_labels(indices: np.ndarray[Any, Any], values: np.ndarray[Any, Any], batch: int) -> list[list[int]]:
     """The label sequence of each example out of a sparse ``(batch, position)`` matrix."""
     rows: list[list[int]] = [[] for _ in range(batch)]
     for (example, _), value in zip(indices.tolist(), values.tolist(), strict=True):
-        row = rows[example]
-        if not (collapse and row and row[-1] == value):
-            row.append(value)
+        rows[example].append(value)
     return rows
+
+
+def without_repeats(row: Sequence[int]) -> list[int]:
+    """A sequence with runs of equal labels made one."""
+    return [label for place, label in enumerate(row) if not place or label != row[place - 1]]
 
 
 def _log_add(xp: Any, *terms: Array) -> Array:
@@ -115,7 +116,9 @@ def ctc_loss(
     weight = xp.exp(occupancy)
     for state in range(width):
         posterior[:, every, states[:, state]] += weight[:, :, state]
-    running = (xp.arange(steps)[:, None] < lengths[None, :]) & possible[None, :]
+    # Where no path gives the labels the posterior stays zero: the gradient is that of the logarithm alone.
+    posterior = xp.where(possible[None, :, None], posterior, 0.0)
+    running = xp.arange(steps)[:, None] < lengths[None, :]
     gradient = xp.where(running[:, :, None], xp.exp(log_probs) - posterior, 0.0)
     loss = xp.where(lengths > 0, -log_likelihood, 0.0)
     return loss.astype(dtype), gradient.astype(dtype)
@@ -185,7 +188,5 @@ def beam_search(
     result = []
     for prefix, beam in list(beams.items())[:top_paths]:
         labels = list(prefix)
-        if merge_repeated:
-            labels = [s for place, s in enumerate(labels) if not place or s != labels[place - 1]]
-        result.append((labels, float(beam.total)))
+        result.append((without_repeats(labels) if merge_repeated else labels, float(beam.total)))
     return result

@@ -46,9 +46,7 @@ def _shape(op: Operation) -> list[Shape]:
 
 def _extract(xp: Any, x: Array, *, ksizes: Any, strides: Any, rates: Any, padding: str) -> Array:
     kernel, steps, gaps = ksizes[1:3], strides[1:3], rates[1:3]
-    pads = [
-        window_pads(n, k, s, padding, d) for n, k, s, d in zip(x.shape[1:3], kernel, steps, gaps, strict=True)
-    ]
+    pads = [window_pads(n, k, s, padding, d) for n, k, s, d in zip(x.shape[1:3], kernel, steps, gaps, strict=True)]
     out = count_windows(x.shape[1:3], kernel, steps, gaps, pads)
     padded = pad_axes(xp, x, pads)
     patches = xp.empty((x.shape[0], *out, *kernel, x.shape[3]), dtype=x.dtype)
@@ -58,14 +56,14 @@ def _extract(xp: Any, x: Array, *, ksizes: Any, strides: Any, rates: Any, paddin
                 rows = slice(row * gaps[0], row * gaps[0] + (out[0] - 1) * steps[0] + 1, steps[0])
                 columns = slice(column * gaps[1], column * gaps[1] + (out[1] - 1) * steps[1] + 1, steps[1])
                 patches[:, :, :, row, column] = padded[:, rows, columns]
-    return patches.reshape(x.shape[0], *out, -1) if patches.size else patches.reshape(
-        x.shape[0], *out, kernel[0] * kernel[1] * x.shape[3]
+    return (
+        patches.reshape(x.shape[0], *out, -1)
+        if patches.size
+        else patches.reshape(x.shape[0], *out, kernel[0] * kernel[1] * x.shape[3])
     )
 
 
-EXTRACT_PATCHES = define_op(
-    "ExtractImagePatches", "images: T", "patches: T", ATTRS, shape=_shape, kernel=_extract
-)
+EXTRACT_PATCHES = define_op("ExtractImagePatches", "images: T", "patches: T", ATTRS, shape=_shape, kernel=_extract)
 
 
 @gradient("ExtractImagePatches")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -45,34 +44,44 @@ def _check_lengths(lengths: Array, steps: int, batch: int) -> None:
             raise InvalidArgumentError(None, None, f"sequence_length({example}) <= {steps}, got {length}")
 
 
+def _before_null(row: list[int], null: int, example: int) -> list[int]:
+    """The labels up to the first that stands for none; nothing may follow it."""
+    if not row:
+        raise InvalidArgumentError(None, None, f"Labels length is zero in batch {example}")
+    end = next((place for place, label in enumerate(row) if label >= null), len(row))
+    if any(label < null for label in row[end:]):
+        raise InvalidArgumentError(
+            None,
+            None,
+            f"Saw a non-null label (index >= num_classes - 1) following a null label, batch: {example} num_classes: "
+            f"{null + 1} labels: {','.join(map(str, row))}",
+        )
+    return row[:end]
+
+
 def _ctc_loss(
     xp: Any, inputs: Array, indices: Array, values: Array, lengths: Array, *,
     preprocess_collapse_repeated: bool, ctc_merge_repeated: bool, ignore_longer_outputs_than_inputs: bool,
 ) -> tuple[Array, Array]:  # fmt: skip
     steps, batch, classes = inputs.shape
+    if batch == 0:
+        raise InvalidArgumentError(None, None, "batch_size must not be 0")
     _check_lengths(lengths, steps, batch)
-    if len(values) and (values.min() < 0 or values.max() >= classes - 1):
+    rows = [
+        _before_null(row, classes - 1, example)
+        for example, row in enumerate(kernels.ctc_labels(indices, values, batch))
+    ]
+    labels = [kernels.without_repeats(row) if preprocess_collapse_repeated else row for row in rows]
+    skipped = [example for example, row in enumerate(labels) if len(row) > lengths[example]]
+    if skipped and not ignore_longer_outputs_than_inputs:
+        example = skipped[0]
         raise InvalidArgumentError(
-            None, None, f"Saw a non-null label (index >= num_classes - 1) following a null label: {values.tolist()}"
+            None,
+            None,
+            f"Not enough time for target transition sequence (required: {len(labels[example])}, available: "
+            f"{lengths[example]}){example}You can turn this error into a warning by using the flag "
+            "ignore_longer_outputs_than_inputs",
         )
-    labels = kernels.ctc_labels(indices, values, batch, preprocess_collapse_repeated)
-    skipped = []
-    for example, row in enumerate(labels):
-        if not row and not ignore_longer_outputs_than_inputs and not indices.size:
-            raise InvalidArgumentError(None, None, f"Labels length is zero in batch {example}")
-        needed = len(row)
-        if ctc_merge_repeated:
-            needed += sum(a == b for a, b in pairwise(row))
-        if needed > lengths[example]:
-            if not ignore_longer_outputs_than_inputs:
-                raise InvalidArgumentError(
-                    None,
-                    None,
-                    f"Not enough time for target transition sequence (required: {needed}, available: "
-                    f"{lengths[example]}){example}You can turn this error into a warning by using the flag "
-                    "ignore_longer_outputs_than_inputs",
-                )
-            skipped.append(example)
     loss, grad = kernels.ctc_loss(xp, inputs, labels, lengths, ctc_merge_repeated)
     for example in skipped:
         loss[example] = 0

@@ -12,6 +12,7 @@ from scopert.graph.build import apply
 from scopert.graph.convert import convert_to_tensor
 from scopert.graph.opdef import HOST, define_op
 from scopert.graph.operation import Operation
+from scopert.graph.shape_rules import unknown
 from scopert.graph.sparse_tensor import SparseTensor
 from scopert.graph.tensor import Shape, Tensor
 from scopert.public import public
@@ -19,9 +20,7 @@ from scopert.public import public
 Array = Any
 Groups = dict[tuple[int, ...], list[Any]]
 
-ATTRS = (
-    "set_operation: string; validate_indices: bool = true; T: {int8, int16, int32, int64, uint8, uint16, string}"
-)
+ATTRS = "set_operation: string; validate_indices: bool = true; T: {int8, int16, int32, int64, uint8, uint16, string}"
 
 _OPERATIONS: dict[str, Callable[[set[Any], set[Any]], set[Any]]] = {
     "a-b": lambda a, b: a - b,
@@ -125,11 +124,6 @@ def _result_shapes(op: Operation) -> list[Shape]:
     return [(None, rank), (None,), (rank,)]
 
 
-def _size_shape(op: Operation) -> list[Shape]:
-    known = op.inputs[2]._shape
-    return [None if known is None or known[0] is None else (None,) * (known[0] - 1)]
-
-
 _RESULT = "result_indices: int64, result_values: T, result_shape: int64"
 
 DENSE_DENSE = define_op(
@@ -148,7 +142,7 @@ SPARSE_SPARSE = define_op(
 SET_SIZE = define_op(
     "SetSize", "set_indices: int64, set_values: T, set_shape: int64", "size: int32",
     "validate_indices: bool = true; T: {int8, int16, int32, int64, uint8, uint16, string}",
-    shape=_size_shape, kernel=_set_size, traits=HOST, differentiable=False,
+    shape=unknown, kernel=_set_size, traits=HOST, differentiable=False,
 )  # fmt: skip
 
 
