@@ -11,7 +11,7 @@ from scopert.graph.convert import to_tensor, to_tensors
 from scopert.graph.dtypes import DType, as_dtype
 from scopert.graph.graph import Graph, graph_of
 from scopert.graph.literals import as_array
-from scopert.graph.opdef import OpDef
+from scopert.graph.opdef import STATEFUL, OpDef
 from scopert.graph.shape import as_tuple
 from scopert.graph.signature import Arg, Attr
 from scopert.graph.stack import get_default_graph
@@ -65,7 +65,8 @@ def _default(opdef: OpDef, name: str | None) -> str:
 
 def _result(opdef: OpDef, op: Any) -> Any:
     outputs = opdef.outputs
-    if not outputs or not op.outputs:
+    # A stateful op without results is there for its effect, whatever its signature allows.
+    if not outputs or (not op.outputs and STATEFUL in opdef.traits):
         return op
     if len(outputs) == 1 and not outputs[0].is_list:
         return op.outputs[0]

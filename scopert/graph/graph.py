@@ -63,6 +63,9 @@ class Graph:
     True
     """
 
+    #: What the outputs of operations are made of.
+    _tensor_type = Tensor
+
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._local = _Local()
@@ -236,8 +239,9 @@ class Graph:
         except ValueError as error:
             raise ValueError(_explain_shape_error(op, error)) from error
         outputs = op.outputs
+        tensor_type = self._tensor_type
         for index, dtype in enumerate(dtypes):
-            outputs.append(Tensor(op, index, dtype, shapes[index]))
+            outputs.append(tensor_type(op, index, dtype, shapes[index]))
         op._connect()
         self._ops[full_name] = op
         if local.devices:
