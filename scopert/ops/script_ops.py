@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 from weakref import WeakValueDictionary
@@ -10,6 +11,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from scopert.errors import (
+    InternalError,
     InvalidArgumentError,
     OpError,
     OutOfRangeError,
@@ -19,7 +21,8 @@ from scopert.errors import (
 )
 from scopert.graph.build import apply
 from scopert.graph.dtypes import DType, as_dtype, string
-from scopert.graph.opdef import HOST, STATEFUL, define_op
+from scopert.graph.opdef import HOST, STATEFUL, VIEW, define_op, gradient
+from scopert.graph.operation import Operation
 from scopert.graph.shape_rules import unknown
 from scopert.graph.stack import get_default_graph
 from scopert.public import public
@@ -88,7 +91,10 @@ def error_of(exception: Exception) -> OpError:
     if isinstance(exception, OpError):
         return exception
     kind: Any = next((error for base, error in _ERRORS if isinstance(exception, base)), UnknownError)
-    made: OpError = kind(None, None, f"{type(exception).__name__}: {exception}")
+    # The frames of the function itself, without the one that called it.
+    frames = exception.__traceback__.tb_next if exception.__traceback__ is not None else None
+    trace = "".join(traceback.format_exception(type(exception), exception, frames))
+    made: OpError = kind(None, None, f"{type(exception).__name__}: {exception}\n{trace}")
     return made
 
 
@@ -107,17 +113,16 @@ def host_output(value: Any, dtype: DType, number: int, token: Any) -> Any:
     ------
     InvalidArgumentError
         If it is of another type.
-    UnimplementedError
+    InternalError
         If no tensor holds such objects.
     """
     array = np.asarray(value)
     if dtype is string:
         return _strings(array, number, token)
     if array.dtype.kind in "OUSV" and array.dtype != dtype.np:
-        found = "string" if array.dtype.kind in "US" or isinstance(value, (str, bytes)) else None
-        if found is None:
-            raise UnimplementedError(None, None, f"Unsupported object type {type(np.ravel(array)[0]).__name__}")
-        raise _wrong_type(number, token, found, dtype)
+        if array.dtype.kind in "US":
+            raise _wrong_type(number, token, "string", dtype)
+        raise _unsupported(array)
     if array.dtype != dtype.np:
         raise _wrong_type(number, token, as_dtype(array.dtype).name, dtype)
     made = np.array(array, dtype.np)
@@ -136,6 +141,13 @@ def _wrong_type(number: int, token: Any, found: str, dtype: DType) -> InvalidArg
     )
 
 
+def _unsupported(array: Any) -> InternalError:
+    if array.dtype.kind == "V":
+        return InternalError(None, None, f"Unsupported numpy data type {array.dtype}")
+    kind = type(array.ravel()[0]).__name__ if array.size else "object"
+    return InternalError(None, None, f"Unsupported object type {kind}")
+
+
 def _strings(array: Any, number: int, token: Any) -> Any:
     if array.dtype.kind not in "OUS":
         raise _wrong_type(number, token, as_dtype(array.dtype).name, string)
@@ -143,9 +155,16 @@ def _strings(array: Any, number: int, token: Any) -> Any:
     flat = made.reshape(-1)
     for index, item in enumerate(array.ravel().tolist()):
         if not isinstance(item, (str, bytes)):
-            raise UnimplementedError(None, None, f"Unsupported object type {type(item).__name__}")
+            raise _unsupported(array[index : index + 1] if array.ndim else array)
         flat[index] = item.encode() if isinstance(item, str) else item
     return made if made.ndim else made[()]
+
+
+def _call_once(xp: Any, *inputs: Any, op: Any, token: Any, context: Any) -> Any:
+    """Without inputs there is one result: it is kept as long as the session."""
+    if inputs:
+        return _call(xp, *inputs, op=op, token=token)
+    return context.op_state(op, lambda: _call(xp, op=op, token=token))
 
 
 def _call(xp: Any, *inputs: Any, op: Any, token: Any) -> Any:
@@ -175,9 +194,30 @@ PY_FUNC = define_op(
 )  # fmt: skip
 PY_FUNC_STATELESS = define_op(
     "PyFuncStateless", inputs="input: Tin", outputs="output: Tout",
-    attrs="token: string; Tin: list(type) >= 0; Tout: list(type) >= 0", shape=unknown, kernel=_call, traits=HOST,
+    attrs="token: string; Tin: list(type) >= 0; Tout: list(type) >= 0", shape=unknown, kernel=_call_once,
+    traits=(HOST, VIEW),
     differentiable=False,
 )  # fmt: skip
+
+
+def _call_eagerly(xp: Any, *inputs: Any, op: Any, token: Any) -> Any:
+    try:
+        made = FUNCTIONS[token](inputs, op.attrs["Tin"])
+    except Exception as exception:
+        raise error_of(exception) from exception
+    return made[0] if len(made) == 1 else tuple(made)
+
+
+EAGER_PY_FUNC = define_op(
+    "EagerPyFunc", inputs="input: Tin", outputs="output: Tout",
+    attrs="token: string; is_async: bool = false; Tin: list(type) >= 0; Tout: list(type) >= 0", shape=unknown,
+    kernel=_call_eagerly, traits=(STATEFUL, HOST),
+)  # fmt: skip
+
+
+@gradient("EagerPyFunc")
+def _eager_py_func_grad(op: Operation, *grads: Any) -> Any:
+    return FUNCTIONS[op.get_attr("token")].gradient(op, *grads)
 
 
 @public("py_func")
