@@ -10,6 +10,7 @@ from scopert.errors import OpError as OpError
 from scopert.gradients.aggregate import AggregationMethod as AggregationMethod
 from scopert.gradients.backprop import UnconnectedGradients as UnconnectedGradients
 from scopert.gradients.backprop import gradients as gradients
+from scopert.gradients.py_function import py_function as py_function
 from scopert.gradients.registry import RegisterGradient as RegisterGradient
 from scopert.gradients.registry import not_differentiable as NoGradient
 from scopert.gradients.registry import not_differentiable as NotDifferentiable
@@ -825,6 +826,7 @@ __all__ = [
     "pow",
     "print",
     "py_func",
+    "py_function",
     "qint16",
     "qint32",
     "qint8",
@@ -1025,6 +1027,7 @@ from scopert.ops import convolution_kernels as _convolution_kernels
 from scopert.ops import ctc_kernels as _ctc_kernels
 from scopert.ops import float_math as _float_math
 from scopert.ops import gamma_derivative as _gamma_derivative
+from scopert.ops import host_graph as _host_graph
 from scopert.ops import image_sampling as _image_sampling
 from scopert.ops import linalg_grad as _linalg_grad
 from scopert.ops import linalg_kernels as _linalg_kernels
