@@ -9,6 +9,7 @@ from scopert.graph.convert import register_tensor_conversion_function
 from scopert.graph.dtypes import DType
 from scopert.graph.operation import Operation
 from scopert.graph.shape import TensorShape, as_tuple
+from scopert.graph.stack import get_default_graph
 from scopert.graph.tensor import Shape, Tensor
 from scopert.ops.array_identity import IDENTITY, identity
 from scopert.ops.state_variables import ASSIGN, ASSIGN_ADD, ASSIGN_SUB, COUNT_UP_TO, VARIABLE_V2
@@ -68,7 +69,8 @@ class RefVariable(Variable):
             else:
                 op = add_beside(graph, variable._op, IDENTITY, [variable], {"T": kind}, (kind,), "read")
                 self._snapshot = op.outputs[0]
-        collect(graph, self, collections, self._trainable)
+        # Also if the initial value brought another graph along, as in TensorFlow.
+        collect(get_default_graph(), self, collections, self._trainable)
 
     @property
     def op(self) -> Operation:

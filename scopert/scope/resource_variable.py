@@ -203,7 +203,6 @@ class ResourceVariable(BaseResourceVariable):
         self._caching_device = caching_device
         self._save_slice_info = None
         self._cached_value = None
-        given = trainable
         with variable_name_scope(name, initial_value) as (graph, scope):
             handle_name = scope[:-1]
             own_class = [b"loc:@" + handle_name.encode()]
@@ -235,7 +234,7 @@ class ResourceVariable(BaseResourceVariable):
                 if caching_device is not None:
                     with graph.colocate_with(None, ignore_existing=True), graph.device(caching_device):
                         self._cached_value = identity(self._graph_element)
-        collect(graph, self, collections, self._trainable if given is None else bool(given))
+        collect(graph, self, collections, self._trainable)
 
 
 class UnreadVariable(BaseResourceVariable):

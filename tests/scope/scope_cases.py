@@ -566,3 +566,13 @@ def templates_nest(tf, g, out):
     outer = tf.make_template("outer", lambda x: inner(x) + _scale(tf)(x))
     out.append(names([outer(1.0), outer(2.0), inner(3.0)]))
     out.append([names(inner.variables), names(outer.variables)])
+
+
+@case
+def a_value_of_another_graph_brings_it_along(tf, g, out):
+    other = tf.Graph()
+    with other.as_default():
+        value = tf.constant([1.0, 2.0])
+    for use_resource in (False, True):
+        v = tf.Variable(value, use_resource=use_resource)
+        out.append([v.graph is other, v in g.get_collection("variables"), v in other.get_collection("variables")])
