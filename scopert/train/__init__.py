@@ -18,6 +18,8 @@ from scopert.train.checkpoint_state import get_checkpoint_state as get_checkpoin
 from scopert.train.checkpoint_state import latest_checkpoint as latest_checkpoint
 from scopert.train.checkpoint_state import remove_checkpoint as remove_checkpoint
 from scopert.train.checkpoint_state import update_checkpoint_state as update_checkpoint_state
+from scopert.train.coordinator import Coordinator as Coordinator
+from scopert.train.coordinator import LooperThread as LooperThread
 from scopert.train.ftrl import FtrlOptimizer as FtrlOptimizer
 from scopert.train.global_step import assert_global_step as assert_global_step
 from scopert.train.global_step import create_global_step as create_global_step
@@ -41,9 +43,13 @@ from scopert.train.moving_averages import ExponentialMovingAverage as Exponentia
 from scopert.train.optimizer import Optimizer as Optimizer
 from scopert.train.proximal import ProximalAdagradOptimizer as ProximalAdagradOptimizer
 from scopert.train.proximal import ProximalGradientDescentOptimizer as ProximalGradientDescentOptimizer
+from scopert.train.queue_runner import QueueRunner as QueueRunner
+from scopert.train.queue_runner import add_queue_runner as add_queue_runner
+from scopert.train.queue_runner import start_queue_runners as start_queue_runners
 from scopert.train.rmsprop import RMSPropOptimizer as RMSPropOptimizer
 from scopert.train.saver import Saver as Saver
 from scopert.train.saver_graph import SaverDef as SaverDef
+from scopert.train import queue_runner as queue_runner
 
 __all__ = [
     "AdadeltaOptimizer",
@@ -51,17 +57,21 @@ __all__ = [
     "AdagradOptimizer",
     "AdamOptimizer",
     "CheckpointManager",
+    "Coordinator",
     "ExponentialMovingAverage",
     "FtrlOptimizer",
     "GradientDescentOptimizer",
+    "LooperThread",
     "MomentumOptimizer",
     "NewCheckpointReader",
     "Optimizer",
     "ProximalAdagradOptimizer",
     "ProximalGradientDescentOptimizer",
+    "QueueRunner",
     "RMSPropOptimizer",
     "Saver",
     "SaverDef",
+    "add_queue_runner",
     "assert_global_step",
     "checkpoint_exists",
     "confusion_matrix",
@@ -87,6 +97,8 @@ __all__ = [
     "piecewise_constant",
     "piecewise_constant_decay",
     "polynomial_decay",
+    "queue_runner",
     "remove_checkpoint",
+    "start_queue_runners",
     "update_checkpoint_state",
 ]
