@@ -154,11 +154,13 @@ def lu(xp: Any, x: Array, index_type: Any) -> tuple[Array, Array]:
     """Gaussian elimination with partial pivoting, on all matrices at a time."""
     check_matrices(x)
     *batch, n, _ = x.shape
+    if not x.size:
+        return xp.array(x), xp.zeros((*batch, n), index_type)
     flat = narrow(xp, x).reshape(-1, n, n).copy()
     order = xp.tile(xp.arange(n), (flat.shape[0], 1))
     which = xp.arange(flat.shape[0])
     for k in range(n):
-        pivot = k + xp.argmax(xp.abs(flat[:, k:, k]), axis=1) if flat.shape[0] else which
+        pivot = k + xp.argmax(xp.abs(flat[:, k:, k]), axis=1)
         for array in (flat, order):
             array[which, k], array[which, pivot] = array[which, pivot].copy(), array[which, k].copy()
         diagonal = flat[:, k, k]

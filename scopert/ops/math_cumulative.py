@@ -32,7 +32,9 @@ def _shape(op: Operation) -> list[Shape]:
 def _scan(
     xp: Any, x: Array, axis: Array, exclusive: bool, reverse: bool, scan: Callable[[Array, int], Array], first: float
 ) -> Array:
-    position = int(axis.reshape(-1)[0]) if axis.ndim else int(axis)
+    if axis.ndim:
+        raise InvalidArgumentError(None, None, f"ScanOp: axis must be a scalar, not {list(axis.shape)}")
+    position = int(axis)
     if not -x.ndim <= position < x.ndim:
         raise InvalidArgumentError(
             None, None, f"ScanOp: Expected scan axis in the range [{-x.ndim}, {x.ndim}), but got {position}"

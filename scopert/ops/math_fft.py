@@ -229,7 +229,7 @@ def _padded(x: Tensor, rank: int, fft_length: Tensor, inverse: bool) -> Tensor:
 def _real_transform(opdef: OpDef, x: Any, fft_length: Any, name: str | None, rank: int, inverse: bool) -> Tensor:
     with name_scope(name, opdef.name.lower(), [x, fft_length]) as scope:
         tensor = convert_to_tensor(x, dtypes.complex64 if inverse else dtypes.float32)
-        at_least_rank(tensor._shape, rank)
+        tensor.shape.with_rank_at_least(rank)
         if fft_length is None:
             length = _inferred_length(tensor, rank, inverse)
         else:

@@ -105,6 +105,8 @@ def _min(xp: Any, x: Array, indices: Array, *, keep_dims: bool) -> Array:
 
 def _euclidean_norm(xp: Any, x: Array, indices: Array, *, keep_dims: bool) -> Array:
     axes = _axes(x, indices)
+    if all(x.shape[axis] == 1 for axis in axes):  # TensorFlow then reduces nothing, and keeps the sign
+        return xp.array(x if keep_dims else xp.squeeze(x, axes))
     wide = x.astype(xp.float32) if x.dtype.itemsize == 2 and x.dtype.kind in "fV" else x
     square = (wide * xp.conj(wide)).real if x.dtype.kind == "c" else wide * wide
     return xp.sqrt(square.sum(axis=axes, keepdims=keep_dims)).astype(x.dtype)

@@ -10,6 +10,7 @@ from scopert.errors import InvalidArgumentError
 from scopert.graph.build import apply
 from scopert.graph.constant_value import known_value
 from scopert.graph.convert import convert_to_tensor
+from scopert.graph.dtypes import as_dtype
 from scopert.graph.opdef import OpDef, define_op
 from scopert.graph.operation import Operation
 from scopert.graph.scopes import name_scope
@@ -56,15 +57,34 @@ def _unsorted_shape(op: Operation) -> list[Shape]:
     return [(rows, *data[len(ids) :])]
 
 
-def _check_sorted(xp: Any, ids: Array) -> int:
-    """The number of segments that increasing ids name."""
+def _check_sorted(xp: Any, ids: Array, rows: int | None = None) -> int:
+    """The number of segments that increasing ids name, or `rows`, which they must be below."""
     if not ids.size:
-        return 0
-    if int(ids[0]) < 0:
+        return rows or 0
+    last = int(ids[-1]) + 1
+    if rows is None:
+        rows = last
+    elif last > rows:
+        raise InvalidArgumentError(None, None, "segment ids must be < num_segments")
+    if rows < 0:
         raise InvalidArgumentError(None, None, "segment ids must be >= 0")
-    if bool(xp.any(ids[1:] < ids[:-1])):
-        raise InvalidArgumentError(None, None, "segment ids are not increasing")
-    return int(ids[-1]) + 1
+    if int(ids[0]) < 0 or bool(xp.any(ids[1:] < ids[:-1])):
+        _report_unsorted(ids.tolist(), rows)
+    return rows
+
+
+def _report_unsorted(ids: list[int], rows: int) -> None:
+    """Says of the first segment that is out of order or out of range what is wrong with it."""
+    for number, following in zip(ids, [*ids[1:], None], strict=True):
+        if number == following:
+            continue
+        if following is not None and number > following:
+            raise InvalidArgumentError(None, None, "segment ids are not increasing")
+        if not 0 <= number < rows:
+            raise InvalidArgumentError(
+                None, None,
+                f"Segment id {number} out of range [0, {rows}), possibly because 'segment_ids' input is not sorted.",
+            )  # fmt: skip
 
 
 def _in_wide(xp: Any, data: Array) -> Array:
@@ -135,11 +155,11 @@ SEGMENT_MAX = _sorted_op("SegmentMax", _segment("maximum", _lowest, 0), REAL)
 
 
 def _finite_lowest(dtype: Any) -> Any:
-    return np.finfo(dtype).min if dtype.kind == "f" else _lowest(dtype)
+    return as_dtype(dtype).min
 
 
 def _finite_highest(dtype: Any) -> Any:
-    return np.finfo(dtype).max if dtype.kind == "f" else _highest(dtype)
+    return as_dtype(dtype).max
 
 
 def _unsorted(how: str, first: Any) -> Any:
@@ -156,8 +176,9 @@ def _unsorted(how: str, first: Any) -> Any:
         data = data.reshape((flat.size, *data.shape[ids.ndim :]))
         if bool(xp.any(flat >= rows)):
             bad = int(xp.argmax(flat >= rows))
+            place = ",".join(str(int(i)) for i in np.unravel_index(bad, ids.shape))
             raise InvalidArgumentError(
-                None, None, f"segment_ids[{bad}] = {int(flat[bad])} is out of range [0, {rows})"
+                None, None, f"segment_ids[{place}] = {int(flat[bad])} is out of range [0, {rows})"
             )
         if bool(xp.any(flat < 0)):  # they are dropped
             data, flat = data[flat >= 0], flat[flat >= 0]

@@ -9,7 +9,7 @@ from scopert.graph.build import apply
 from scopert.graph.constant_value import known_value
 from scopert.graph.opdef import OpDef, define_op, gradient
 from scopert.graph.operation import Operation
-from scopert.graph.shape_rules import at_least_rank, with_rank
+from scopert.graph.shape_rules import at_least_rank, equal, with_rank
 from scopert.graph.tensor import Shape, Tensor
 from scopert.ops.array_gather import gather
 from scopert.ops.array_shape import shape as shape_of
@@ -22,27 +22,26 @@ Array = Any
 
 def _shape(op: Operation) -> list[Shape]:
     data = at_least_rank(op.inputs[0]._shape, 1)
-    with_rank(op.inputs[1]._shape, 1)
-    with_rank(op.inputs[2]._shape, 1)
-    rows = _count(op, 3) if len(op.inputs) > 3 else None
+    equal(with_rank(op.inputs[1]._shape, 1), with_rank(op.inputs[2]._shape, 1))
+    rows = None
+    if len(op.inputs) > 3:
+        known = known_value(op.inputs[3])
+        if known is not None and known.ndim == 0 and known < 0:
+            raise ValueError("Cannot specify a negative value for num_segments")
+        rows = _count(op, 3)
     return [None if data is None else (rows, *data[1:])]
 
 
 def _rows(xp: Any, indices: Array, ids: Array, num_segments: Array | None) -> int:
     if indices.shape != ids.shape:
         raise InvalidArgumentError(None, None, "segment_ids and indices should have same size.")
-    rows = _check_sorted(xp, ids)
-    if num_segments is None:
-        return rows
-    if rows > int(num_segments):
-        raise InvalidArgumentError(None, None, "segment ids must be < num_segments")
-    return int(num_segments)
+    return _check_sorted(xp, ids, None if num_segments is None else int(num_segments))
 
 
 def _check_indices(xp: Any, indices: Array, limit: int) -> None:
     if indices.size and bool(xp.any((indices < 0) | (indices >= limit))):
         bad = int(xp.argmax((indices < 0) | (indices >= limit)))
-        raise InvalidArgumentError(None, None, f"indices[{bad}] == {int(indices[bad])} out of range [0, {limit})")
+        raise InvalidArgumentError(None, None, f"Bad: indices[{bad}] == {int(indices[bad])} out of range [0, {limit})")
 
 
 def _divisor(xp: Any, ids: Array, rows: int, how: str, like: Array) -> Array:

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from scopert.errors import InvalidArgumentError
 from scopert.graph.build import apply
 from scopert.graph.constant import constant
 from scopert.graph.opdef import ELEMENTWISE, define_op, gradient
 from scopert.graph.operation import Operation
 from scopert.graph.scopes import control_dependencies
-from scopert.graph.shape import broadcast as broadcast_shapes
+from scopert.graph.shape_rules import equal as equal_shapes
 from scopert.graph.tensor import Shape, Tensor
 from scopert.ops import gamma_derivative
 from scopert.ops import math_special_kernels as kernels
@@ -51,8 +52,22 @@ def _igamma_grad_a(xp: Any, a: Array, x: Array) -> Array:
 
 
 def _betainc_shape(op: Operation) -> list[Shape]:
-    a, b, x = (tensor._shape for tensor in op.inputs)
-    return [broadcast_shapes(broadcast_shapes(a, b), x)]
+    """Scalars beside tensors of one shape."""
+    found: Shape = ()
+    for tensor in op.inputs:
+        shape = tensor._shape
+        if shape != ():
+            found = shape if found == () else equal_shapes(found, shape)
+    return [None if any(tensor._shape is None for tensor in op.inputs) and found == () else found]
+
+
+def _betainc(xp: Any, a: Array, b: Array, x: Array) -> Array:
+    shapes = {part.shape for part in (a, b, x)} - {()}
+    if len(shapes) > 1:
+        raise InvalidArgumentError(
+            None, None, f"Shapes of a, b and x are inconsistent: {a.shape} vs. {b.shape} vs. {x.shape}"
+        )
+    return kernels.betainc(xp, a, b, x)
 
 
 ERF = unary("Erf", FLOATING, _in_float64(kernels.erf))
@@ -68,7 +83,7 @@ IGAMMAC = binary("Igammac", DOUBLE, _in_float64(kernels.igammac), inputs="a: T, 
 IGAMMA_GRAD_A = binary("IgammaGradA", DOUBLE, _in_float64(_igamma_grad_a), inputs="a: T, x: T")
 BETAINC = define_op(
     "Betainc", inputs="a: T, b: T, x: T", outputs="z: T", attrs=f"T: {DOUBLE}", shape=_betainc_shape,
-    kernel=_in_float64(kernels.betainc), traits=ELEMENTWISE,
+    kernel=_in_float64(_betainc), traits=ELEMENTWISE,
 )  # fmt: skip
 
 

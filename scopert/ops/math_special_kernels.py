@@ -6,12 +6,13 @@ Everything is computed in float64, whatever the type of the arguments; smaller t
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from scopert.ops.math_special_tables import ERF, ERFCX, I0E_LARGE, I0E_SMALL, I1E_LARGE, I1E_SMALL, LGAMMA
 
 Array = Any
+State = tuple[Array, ...]
 
 _EPSILON = 2.0**-53
 _ITERATIONS = 2000
@@ -150,36 +151,73 @@ def _log_density(xp: Any, a: Array, x: Array) -> Array:
     return a * xp.log(x) - x - lgamma(xp, a)
 
 
+def _iterate(xp: Any, start: Callable[..., State], step: Callable[..., tuple[State, Array]], *inputs: Array) -> Array:
+    """Runs an iteration until every element has converged; those that have leave it now and then.
+
+    ``start(*inputs)`` gives the state, the value first; ``step(k, state, *inputs)`` the next one and the
+    size of the change relative to the value.
+    """
+    shape = inputs[0].shape
+    columns = tuple(xp.ravel(x) for x in inputs)
+    result = xp.empty(columns[0].shape, xp.float64)
+    where = xp.arange(columns[0].size)
+    state = start(*columns)
+    for k in range(1, _ITERATIONS):
+        state, change = step(k, state, *columns)
+        if k % 8:
+            continue
+        going = change > _EPSILON  # false for NaN
+        count = int(going.sum())
+        if not count:
+            break
+        if 2 * count < where.size:
+            result[where] = state[0]
+            where = where[going]
+            columns = tuple(x[going] for x in columns)
+            state = tuple(part[going] for part in state)
+    result[where] = state[0]
+    return result.reshape(shape)
+
+
 def _igamma_series(xp: Any, a: Array, x: Array) -> Array:
-    term, total, r = xp.ones_like(x), xp.ones_like(x), a
-    for _ in range(_ITERATIONS):
+    def start(a: Array, x: Array) -> State:
+        return xp.ones_like(x), xp.ones_like(x), a
+
+    def step(k: int, state: State, a: Array, x: Array) -> tuple[State, Array]:
+        total, term, r = state
         r = r + 1
         term = term * (x / r)
         total = total + term
-        if bool((term <= _EPSILON * total).all()):
-            break
-    return total * xp.exp(_log_density(xp, a, x)) / a
+        return (total, term, r), term / total
+
+    return _iterate(xp, start, step, a, x) * xp.exp(_log_density(xp, a, x)) / a
+
+
+_TINY = 1e-300
+
+
+def _away_from_zero(xp: Any, v: Array) -> Array:
+    return xp.where(xp.abs(v) < _TINY, _TINY, v)
 
 
 def _igammac_fraction(xp: Any, a: Array, x: Array) -> Array:
     """Lentz's method for the continued fraction of Abramowitz and Stegun, 6.5.31."""
-    tiny = 1e-300
-    b = x + 1 - a
-    c = xp.full_like(x, 1 / tiny)
-    d = 1 / xp.where(b == 0, tiny, b)
-    value = d
-    for k in range(1, _ITERATIONS):
+
+    def start(a: Array, x: Array) -> State:
+        b = x + 1 - a
+        d = 1 / _away_from_zero(xp, b)
+        return d, b, xp.full_like(x, 1 / _TINY), d
+
+    def step(k: int, state: State, a: Array, x: Array) -> tuple[State, Array]:
+        value, b, c, d = state
         factor = -k * (k - a)
         b = b + 2
-        d = factor * d + b
-        d = 1 / xp.where(xp.abs(d) < tiny, tiny, d)
-        c = b + factor / c
-        c = xp.where(xp.abs(c) < tiny, tiny, c)
-        step = d * c
-        value = value * step
-        if bool((xp.abs(step - 1) <= _EPSILON).all()):
-            break
-    return value * xp.exp(_log_density(xp, a, x))
+        d = 1 / _away_from_zero(xp, factor * d + b)
+        c = _away_from_zero(xp, b + factor / c)
+        ratio = d * c
+        return (value * ratio, b, c, d), xp.abs(ratio - 1)
+
+    return _iterate(xp, start, step, a, x) * xp.exp(_log_density(xp, a, x))
 
 
 def _igamma_pair(xp: Any, a: Array, x: Array) -> tuple[Array, Array]:
@@ -226,27 +264,23 @@ def betainc(xp: Any, a: Array, b: Array, x: Array) -> Array:
 
 
 def _beta_fraction(xp: Any, a: Array, b: Array, x: Array) -> Array:
-    tiny = 1e-300
+    def start(a: Array, b: Array, x: Array) -> State:
+        d = 1 / _away_from_zero(xp, 1 - (a + b) * x / (a + 1))
+        return d, xp.ones_like(x), d
 
-    def away(v: Array) -> Array:
-        return xp.where(xp.abs(v) < tiny, tiny, v)
-
-    c = xp.ones_like(x)
-    d = 1 / away(1 - (a + b) * x / (a + 1))
-    value = d
-    for m in range(1, _ITERATIONS):
+    def step(m: int, state: State, a: Array, b: Array, x: Array) -> tuple[State, Array]:
+        value, c, d = state
         even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
-        d = 1 / away(1 + even * d)
-        c = away(1 + even / c)
+        d = 1 / _away_from_zero(xp, 1 + even * d)
+        c = _away_from_zero(xp, 1 + even / c)
         value = value * d * c
         odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
-        d = 1 / away(1 + odd * d)
-        c = away(1 + odd / c)
-        step = d * c
-        value = value * step
-        if bool((xp.abs(step - 1) <= _EPSILON).all()):
-            break
-    return value
+        d = 1 / _away_from_zero(xp, 1 + odd * d)
+        c = _away_from_zero(xp, 1 + odd / c)
+        ratio = d * c
+        return (value * ratio, c, d), xp.abs(ratio - 1)
+
+    return _iterate(xp, start, step, a, b, x)
 
 
 def bessel_i0e(xp: Any, x: Array) -> Array:

@@ -91,7 +91,7 @@ ROWS = [
     *reduction("Sum", np.sum), *reduction("Mean", np.mean, empty=False), *reduction("Prod", np.prod),
     *reduction("Max", np.max, empty=False, complex_too=False), *reduction("Min", np.min, empty=False, complex_too=False),
     *reduction("EuclideanNorm", lambda x, axis, keepdims=False: np.sqrt(np.sum(np.abs(x) ** 2, axis=axis, keepdims=keepdims))
-               if axis != () else np.abs(x), gradient=False, complex_too=False)[:-2],
+               if axis != () else x, gradient=False, complex_too=False)[:-2],
     Case("EuclideanNorm", [C, axes([1])], lambda x, i: np.sqrt(np.sum(np.abs(x) ** 2, axis=1)) + 0j, dtypes=COMPLEX, label="complex"),
     Case("Max", [EMPTY, axes([0])], lambda x, i: np.full(3, -np.inf), label="empty", gradient=False),
     Case("Min", [EMPTY, axes([0])], lambda x, i: np.full(3, np.inf), label="empty", gradient=False),
