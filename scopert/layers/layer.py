@@ -207,7 +207,7 @@ class Layer:
     def _name_scope(self) -> str:
         """The name scope in which the layer was first called: it is entered again, not opened anew."""
         assert self._current_scope is not None
-        return self._current_scope.original_name_scope
+        return self._current_scope.original_name_scope or ""
 
     def _build_once(self, inputs: Any) -> None:
         check_inputs(self.input_spec, inputs, self._name)

@@ -148,7 +148,7 @@ SET_SIZE = define_op(
 
 def _operate(a: Any, b: Any, set_operation: str, validate: bool) -> SparseTensor:
     """A set operation on two tensors that may be sparse; a sparse first and a dense second one are exchanged."""
-    attrs = {"set_operation": set_operation, "validate_indices": validate}
+    attrs: dict[str, Any] = {"set_operation": set_operation, "validate_indices": validate}
     if isinstance(a, SparseTensor):
         if not isinstance(b, SparseTensor):
             raise TypeError("the first of two sets may be sparse only if the second is")
