@@ -90,6 +90,7 @@ from scopert.ops.nn_zero_fraction import zero_fraction as zero_fraction
 from scopert.scope.ctc import ctc_unique_labels as ctc_unique_labels
 from scopert.scope.embedding import embedding_lookup as embedding_lookup
 from scopert.scope.embedding import embedding_lookup_sparse as embedding_lookup_sparse
+from scopert.scope.swish import swish as swish
 
 __all__ = [
     "all_candidate_sampler",
@@ -173,6 +174,7 @@ __all__ = [
     "space_to_depth",
     "sparse_softmax_cross_entropy_with_logits",
     "sufficient_statistics",
+    "swish",
     "tanh",
     "top_k",
     "uniform_candidate_sampler",
