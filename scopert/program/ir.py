@@ -78,6 +78,8 @@ class Step:
         Slots. If one of them is `DEAD`, the step does not run, and its outputs are dead.
     copies : bool
         A read must copy, because the variable is written while the value is still needed.
+    kept : bool
+        It runs although nobody uses its outputs: somebody asked for it.
     """
 
     op: str
@@ -90,6 +92,7 @@ class Step:
     body: Loop | Fused | None = None
     copies: bool = False
     guards: tuple[int, ...] = ()
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

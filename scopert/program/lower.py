@@ -18,6 +18,7 @@ from scopert.program.frames import EXITS, MERGES, SWITCHES, LoopNode, Node, fram
 from scopert.program.ir import LOOP, READ, Fetch, Loop, Program, Step, Value
 from scopert.program.liveness import ALWAYS, Life, Liveness, all_of, merged_conditions, predicate
 from scopert.program.order import execution_order, needed
+from scopert.program.uses import mark_kept, shared_slots
 from scopert.program.variables import VARIABLE_OPS, ref_arguments, touched, variable_of
 
 _READ_TRAITS = frozenset({READS, VIEW})
@@ -106,9 +107,10 @@ class _Lowering:
             for tensor in self._fetches
         ]
         self._mark_copies(slots)
-        shared = self._shared()
+        steps = mark_kept(self._steps, slots)
+        shared = shared_slots((*self._feeds, *self._constants), steps)
         return Program(
-            tuple(self._values), self._feeds, self._constants, self._variables, tuple(self._steps),
+            tuple(self._values), self._feeds, self._constants, self._variables, tuple(steps),
             tuple(Fetch(slot, slot in shared) for slot in slots),
         )  # fmt: skip
 
@@ -269,13 +271,12 @@ class _Lowering:
                 following = [inner._passed_on(merge, op) for merge, _, op in shape.variables]
             ends.append(len(inner._steps))
         inner._copy_reads(set(writes))
-        program = Program(tuple(inner._values), feeds, inner._constants, inner._variables, tuple(inner._steps), ())
+        condition = inner._slots[shape.condition.outputs[0]]
+        results = tuple([inner._slots[op._inputs[0]] for op in loop.exits])
+        steps = tuple(mark_kept(inner._steps, (condition, *following, *results)))
+        program = Program(tuple(inner._values), feeds, inner._constants, inner._variables, steps, ())
         exits = loop.exits
-        body = Loop(
-            program, ends[0], ends[1], inner._slots[shape.condition.outputs[0]],
-            tuple(following),
-            tuple([inner._slots[op._inputs[0]] for op in exits]),
-        )  # fmt: skip
+        body = Loop(program, ends[0], ends[1], condition, tuple(following), results)
         position = len(self._steps)
         if writes:
             self._note_writes(writes, position)
@@ -371,15 +372,6 @@ class _Lowering:
         writes = self._writes.get(variable, [])
         index = bisect_right(writes, after)
         return index < len(writes) and writes[index] <= until
-
-    def _shared(self) -> set[int]:
-        """Slots whose memory may belong to a variable, a constant or a feed."""
-        shared = {*self._feeds, *self._constants}
-        for step in self._steps:
-            views = VIEW in step.traits and any(slot in shared for slot in step.inputs)
-            if views or step.op == LOOP or (READS in step.traits and not step.copies):
-                shared.update(step.outputs)
-        return shared
 
 
 __all__ = ["lower"]

@@ -1,0 +1,42 @@
+"""Who uses what in a program: which steps must stay, and which memory may belong to somebody else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from scopert.graph.opdef import HOST, RANDOM, READS, STATEFUL, VIEW, WRITES
+from scopert.program.ir import LOOP, Step
+
+#: Traits of steps that do more than compute their outputs from their inputs.
+EFFECTS = frozenset({HOST, RANDOM, READS, STATEFUL, WRITES})
+
+
+def is_pure(step: Step) -> bool:
+    """Whether a step only computes its outputs from its inputs, always, and has some."""
+    return not step.traits & EFFECTS and step.op != LOOP and bool(step.outputs) and not step.guards
+
+
+def used_slots(steps: Iterable[Step], wanted: Iterable[int]) -> set[int]:
+    """Slots that a step or the outside needs."""
+    used = set(wanted)
+    for step in steps:
+        used.update(step.inputs)
+        used.update(step.guards)
+    return used
+
+
+def mark_kept(steps: Sequence[Step], wanted: Iterable[int]) -> list[Step]:
+    """The steps, those marked `kept` whose outputs nobody uses: they were asked for themselves."""
+    used = used_slots(steps, wanted)
+    return [step if used.intersection(step.outputs) else replace(step, kept=True) for step in steps]
+
+
+def shared_slots(foreign: Iterable[int], steps: Iterable[Step]) -> set[int]:
+    """Slots whose memory may belong to a variable, a constant or a feed (`foreign`)."""
+    shared = set(foreign)
+    for step in steps:
+        views = VIEW in step.traits and any(slot in shared for slot in step.inputs)
+        if views or step.op == LOOP or (READS in step.traits and not step.copies):
+            shared.update(step.outputs)
+    return shared
