@@ -352,6 +352,11 @@ from scopert.ops.no_op import no_op as no_op
 from scopert.ops.no_op import tuple_ as tuple
 from scopert.ops.print_ops import print_ as print
 from scopert.ops.print_ops import print_data as Print
+from scopert.ops.queues import FIFOQueue as FIFOQueue
+from scopert.ops.queues import PaddingFIFOQueue as PaddingFIFOQueue
+from scopert.ops.queues import PriorityQueue as PriorityQueue
+from scopert.ops.queues import QueueBase as QueueBase
+from scopert.ops.queues import RandomShuffleQueue as RandomShuffleQueue
 from scopert.ops.random_categorical import multinomial as multinomial
 from scopert.ops.random_crop import random_crop as random_crop
 from scopert.ops.random_gamma import random_gamma as random_gamma
@@ -496,6 +501,7 @@ from scopert import manip as manip
 from scopert import math as math
 from scopert import nest as nest
 from scopert import nn as nn
+from scopert import queue as queue
 from scopert import random as random
 from scopert import sets as sets
 from scopert import signal as signal
@@ -518,6 +524,7 @@ __all__ = [
     "DeviceSpec",
     "Dimension",
     "Event",
+    "FIFOQueue",
     "GIT_VERSION",
     "GPUOptions",
     "GRAPH_DEF_VERSION",
@@ -537,8 +544,12 @@ __all__ = [
     "OpError",
     "Operation",
     "OptimizerOptions",
+    "PaddingFIFOQueue",
     "Print",
+    "PriorityQueue",
     "QUANTIZED_DTYPES",
+    "QueueBase",
+    "RandomShuffleQueue",
     "RegisterGradient",
     "RunMetadata",
     "RunOptions",
@@ -831,6 +842,7 @@ __all__ = [
     "qint32",
     "qint8",
     "qr",
+    "queue",
     "quint16",
     "quint8",
     "random",
@@ -1049,6 +1061,8 @@ from scopert.ops import nn_pool as _nn_pool
 from scopert.ops import normalization_kernels as _normalization_kernels
 from scopert.ops import philox as _philox
 from scopert.ops import pooling_kernels as _pooling_kernels
+from scopert.ops import queue_ops as _queue_ops
+from scopert.ops import queue_store as _queue_store
 from scopert.ops import random_bounded as _random_bounded
 from scopert.ops import random_candidates as _random_candidates
 from scopert.ops import random_distributions as _random_distributions

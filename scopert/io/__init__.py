@@ -5,9 +5,17 @@ from scopert.ops.image_codec import decode_jpeg as decode_jpeg
 from scopert.ops.image_codec import decode_png as decode_png
 from scopert.ops.image_codec import read_file as read_file
 from scopert.ops.image_codec import write_file as write_file
+from scopert.ops.queues import PaddingFIFOQueue as PaddingFIFOQueue
+from scopert.ops.queues import PriorityQueue as PriorityQueue
+from scopert.ops.queues import QueueBase as QueueBase
+from scopert.ops.queues import RandomShuffleQueue as RandomShuffleQueue
 from scopert.io import gfile as gfile
 
 __all__ = [
+    "PaddingFIFOQueue",
+    "PriorityQueue",
+    "QueueBase",
+    "RandomShuffleQueue",
     "decode_jpeg",
     "decode_png",
     "gfile",
