@@ -49,8 +49,7 @@ class _ValueFunction:
             (graph, inputs, outputs), self.tape = self.tape, None
             with graph.as_default():
                 seeds = [
-                    graph.constant(value.numpy(), output.dtype)
-                    for value, output in zip(values, outputs, strict=True)
+                    graph.constant(value.numpy(), output.dtype) for value, output in zip(values, outputs, strict=True)
                 ]
                 found = gradients(outputs, inputs, seeds)
                 return [_array_of(grad, tensor) for grad, tensor in zip(found, inputs, strict=True)]

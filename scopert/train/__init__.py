@@ -27,6 +27,7 @@ from scopert.train.global_step import get_global_step as get_global_step
 from scopert.train.global_step import get_or_create_global_step as get_or_create_global_step
 from scopert.train.global_step import global_step as global_step
 from scopert.train.gradient_descent import GradientDescentOptimizer as GradientDescentOptimizer
+from scopert.train.hook_timer import SecondOrStepTimer as SecondOrStepTimer
 from scopert.train.learning_rates import cosine_decay as cosine_decay
 from scopert.train.learning_rates import cosine_decay_restarts as cosine_decay_restarts
 from scopert.train.learning_rates import exponential_decay as exponential_decay
@@ -39,6 +40,12 @@ from scopert.train.learning_rates import piecewise_constant as piecewise_constan
 from scopert.train.learning_rates import polynomial_decay as polynomial_decay
 from scopert.train.meta_graph import export_meta_graph as export_meta_graph
 from scopert.train.momentum import MomentumOptimizer as MomentumOptimizer
+from scopert.train.monitored_session import ChiefSessionCreator as ChiefSessionCreator
+from scopert.train.monitored_session import MonitoredSession as MonitoredSession
+from scopert.train.monitored_session import MonitoredTrainingSession as MonitoredTrainingSession
+from scopert.train.monitored_session import SessionCreator as SessionCreator
+from scopert.train.monitored_session import SingularMonitoredSession as SingularMonitoredSession
+from scopert.train.monitored_session import WorkerSessionCreator as WorkerSessionCreator
 from scopert.train.moving_averages import ExponentialMovingAverage as ExponentialMovingAverage
 from scopert.train.optimizer import Optimizer as Optimizer
 from scopert.train.proximal import ProximalAdagradOptimizer as ProximalAdagradOptimizer
@@ -49,6 +56,24 @@ from scopert.train.queue_runner import start_queue_runners as start_queue_runner
 from scopert.train.rmsprop import RMSPropOptimizer as RMSPropOptimizer
 from scopert.train.saver import Saver as Saver
 from scopert.train.saver_graph import SaverDef as SaverDef
+from scopert.train.scaffold import Scaffold as Scaffold
+from scopert.train.session_manager import SessionManager as SessionManager
+from scopert.train.session_run_hook import SessionRunArgs as SessionRunArgs
+from scopert.train.session_run_hook import SessionRunContext as SessionRunContext
+from scopert.train.session_run_hook import SessionRunHook as SessionRunHook
+from scopert.train.session_run_hook import SessionRunValues as SessionRunValues
+from scopert.train.step_hooks import FeedFnHook as FeedFnHook
+from scopert.train.step_hooks import FinalOpsHook as FinalOpsHook
+from scopert.train.step_hooks import GlobalStepWaiterHook as GlobalStepWaiterHook
+from scopert.train.step_hooks import LoggingTensorHook as LoggingTensorHook
+from scopert.train.step_hooks import NanLossDuringTrainingError as NanLossDuringTrainingError
+from scopert.train.step_hooks import NanTensorHook as NanTensorHook
+from scopert.train.step_hooks import StopAtStepHook as StopAtStepHook
+from scopert.train.writing_hooks import CheckpointSaverHook as CheckpointSaverHook
+from scopert.train.writing_hooks import CheckpointSaverListener as CheckpointSaverListener
+from scopert.train.writing_hooks import ProfilerHook as ProfilerHook
+from scopert.train.writing_hooks import StepCounterHook as StepCounterHook
+from scopert.train.writing_hooks import SummarySaverHook as SummarySaverHook
 from scopert.train import queue_runner as queue_runner
 
 __all__ = [
@@ -57,20 +82,45 @@ __all__ = [
     "AdagradOptimizer",
     "AdamOptimizer",
     "CheckpointManager",
+    "CheckpointSaverHook",
+    "CheckpointSaverListener",
+    "ChiefSessionCreator",
     "Coordinator",
     "ExponentialMovingAverage",
+    "FeedFnHook",
+    "FinalOpsHook",
     "FtrlOptimizer",
+    "GlobalStepWaiterHook",
     "GradientDescentOptimizer",
+    "LoggingTensorHook",
     "LooperThread",
     "MomentumOptimizer",
+    "MonitoredSession",
+    "MonitoredTrainingSession",
+    "NanLossDuringTrainingError",
+    "NanTensorHook",
     "NewCheckpointReader",
     "Optimizer",
+    "ProfilerHook",
     "ProximalAdagradOptimizer",
     "ProximalGradientDescentOptimizer",
     "QueueRunner",
     "RMSPropOptimizer",
     "Saver",
     "SaverDef",
+    "Scaffold",
+    "SecondOrStepTimer",
+    "SessionCreator",
+    "SessionManager",
+    "SessionRunArgs",
+    "SessionRunContext",
+    "SessionRunHook",
+    "SessionRunValues",
+    "SingularMonitoredSession",
+    "StepCounterHook",
+    "StopAtStepHook",
+    "SummarySaverHook",
+    "WorkerSessionCreator",
     "add_queue_runner",
     "assert_global_step",
     "checkpoint_exists",

@@ -97,3 +97,25 @@ def assert_global_step(global_step_tensor: Any) -> None:
     shape = global_step_tensor._shape
     if shape is not None and None not in shape and shape != ():
         raise TypeError(f'Existing "global_step" is not scalar: {global_step_tensor.get_shape()}')
+
+
+_READ_CACHE = "global_step_read_op_cache"
+
+
+def get_or_create_global_step_read(graph: Graph | None = None) -> Any:
+    """A tensor with the value of the counter before the updates of a run; None if there is no counter.
+
+    It is made once a graph, and initializes nothing: it reads the initial value if there is no other yet.
+    """
+    graph = get_default_graph() if graph is None else graph
+    found = graph.get_collection(_READ_CACHE)
+    if found:
+        return found[0]
+    step = get_global_step(graph)
+    if step is None:
+        return None
+    with graph.as_default(), graph.name_scope(None), graph.name_scope(step.op.name + "/"):
+        value = step.initialized_value() if isinstance(step, Variable) else step
+        tensor = value + 0
+    graph.add_to_collection(_READ_CACHE, tensor)
+    return tensor

@@ -1,0 +1,465 @@
+"""Sessions that initialize, restore, save and stop by themselves, with hooks around each run."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from scopert.errors import AbortedError, OutOfRangeError, UnavailableError
+from scopert.graph.collections import GraphKeys
+from scopert.graph.graph import Graph
+from scopert.graph.scopes import get_collection
+from scopert.graph.stack import get_default_graph
+from scopert.public import public
+from scopert.runtime.options import RunMetadata, RunOptions
+from scopert.train.coordinator import Coordinator
+from scopert.train.queue_runner import start_queue_runners
+from scopert.train.scaffold import Scaffold
+from scopert.train.session_manager import SessionManager
+from scopert.train.session_run_hook import SessionRunArgs, SessionRunContext, SessionRunHook, SessionRunValues
+from scopert.train.writing_hooks import CheckpointSaverHook, StepCounterHook, SummarySaverHook
+
+_log = logging.getLogger("scopert")
+# Errors after which a session is made anew.
+_LOST = (AbortedError, UnavailableError)
+_DEFAULT: Any = object()
+
+
+@public("train.SessionCreator")
+class SessionCreator:
+    """What makes the session of a `MonitoredSession`."""
+
+    def create_session(self) -> Any:
+        """A session that is ready."""
+        raise NotImplementedError(f"{type(self).__name__} does not say how a session is made")
+
+
+class _ManagedCreator(SessionCreator):
+    def __init__(self, scaffold: Scaffold | None, master: str, config: Any) -> None:
+        self._scaffold = scaffold or Scaffold()
+        self._master = master
+        self._config = config
+        self._session_manager: SessionManager | None = None
+
+    def _manager(self) -> SessionManager:
+        if self._session_manager is None:
+            self._session_manager = SessionManager(
+                local_init_op=self._scaffold.local_init_op,
+                local_init_feed_dict=self._scaffold.local_init_feed_dict,
+                ready_op=self._scaffold.ready_op,
+                ready_for_local_init_op=self._scaffold.ready_for_local_init_op,
+                graph=get_default_graph(),
+            )
+        return self._session_manager
+
+
+@public("train.ChiefSessionCreator")
+class ChiefSessionCreator(_ManagedCreator):
+    """Makes a session from a checkpoint if there is one, else by the initializers.
+
+    Parameters
+    ----------
+    scaffold : Scaffold, optional
+    master : str
+    config : ConfigProto, optional
+    checkpoint_dir, checkpoint_filename_with_path : str, optional
+    """
+
+    def __init__(
+        self, scaffold: Scaffold | None = None, master: str = "", config: Any = None,
+        checkpoint_dir: str | None = None, checkpoint_filename_with_path: str | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(scaffold, master, config)
+        self._folder = checkpoint_dir
+        self._path = checkpoint_filename_with_path
+
+    def create_session(self) -> Any:
+        scaffold = self._scaffold.finalize()
+        return self._manager().prepare_session(
+            self._master, saver=scaffold.saver, checkpoint_dir=self._folder,
+            checkpoint_filename_with_path=self._path, config=self._config, init_op=scaffold.init_op,
+            init_feed_dict=scaffold.init_feed_dict, init_fn=scaffold.init_fn,
+        )  # fmt: skip
+
+
+@public("train.WorkerSessionCreator")
+class WorkerSessionCreator(_ManagedCreator):
+    """Makes a session once somebody else has initialized the model.
+
+    Parameters
+    ----------
+    scaffold : Scaffold, optional
+    master : str
+    config : ConfigProto, optional
+    max_wait_secs : float
+    """
+
+    def __init__(
+        self, scaffold: Scaffold | None = None, master: str = "", config: Any = None, max_wait_secs: float = 30 * 60
+    ) -> None:
+        super().__init__(scaffold, master, config)
+        self._max_wait = max_wait_secs
+
+    def create_session(self) -> Any:
+        self._scaffold.finalize()
+        return self._manager().wait_for_session(self._master, config=self._config, max_wait_secs=self._max_wait)
+
+
+class _HookedSession:
+    """A session with hooks around each run, and the threads of its coordinator."""
+
+    def __init__(self, sess: Any, hooks: Sequence[SessionRunHook], coord: Coordinator, grace: float) -> None:
+        self.raw = sess
+        self._hooks = hooks
+        self.coord = coord
+        self._grace = grace
+        self._stop = False
+
+    @property
+    def graph(self) -> Graph:
+        graph: Graph = self.raw.graph
+        return graph
+
+    def should_stop(self) -> bool:
+        self.coord.raise_requested_exception()
+        return self._stop or self.coord.should_stop()
+
+    def run(self, fetches: Any, feed_dict: Any = None, options: Any = None, run_metadata: Any = None) -> Any:
+        if self._stop or self.coord.should_stop():
+            self.coord.raise_requested_exception()
+            raise RuntimeError("Run called even after should_stop requested.")
+        try:
+            return self._run(fetches, feed_dict, options, run_metadata)
+        except _LOST:
+            raise
+        except Exception:
+            # What stopped a thread is more telling than what that did to this run.
+            self.coord.raise_requested_exception()
+            raise
+
+    def _run(self, fetches: Any, feed_dict: Any, options: Any, run_metadata: Any) -> Any:
+        context = SessionRunContext(SessionRunArgs(fetches, feed_dict), self.raw)
+        wanted: dict[Any, Any] = {"caller": fetches}
+        feeds = dict(feed_dict or {})
+        from_hooks: dict[Any, Any] = {}
+        level = options.trace_level if options is not None else 0
+        chosen = options
+        for hook in self._hooks:
+            request = hook.before_run(context)
+            if request is None:
+                continue
+            if request.fetches is not None:
+                wanted[hook] = request.fetches
+            if request.feed_dict:
+                _refuse_common(from_hooks, request.feed_dict, "Same tensor is fed by two hooks.")
+                from_hooks.update(request.feed_dict)
+            if request.options is not None and request.options.trace_level > level:
+                level, chosen = request.options.trace_level, request.options
+        _refuse_common(feeds, from_hooks, "Same tensor is fed by a SessionRunHook and user.")
+        feeds.update(from_hooks)
+        chosen = RunOptions() if chosen is None else chosen
+        metadata = RunMetadata() if run_metadata is None else run_metadata
+        results = self.raw.run(wanted, feed_dict=feeds or None, options=chosen, run_metadata=metadata)
+        for hook in self._hooks:
+            hook.after_run(context, SessionRunValues(results.get(hook), chosen, metadata))
+        self._stop = self._stop or context.stop_requested
+        return results["caller"]
+
+    def run_step_fn(self, step_fn: Callable[[Any], Any]) -> Any:
+        context = _StepContext(self.raw, self.run)
+        try:
+            return step_fn(context)
+        except _StopStep:
+            self._stop = True
+            return None
+
+    def close(self) -> None:
+        self.coord.request_stop()
+        try:
+            self.coord.join(stop_grace_period_secs=self._grace, ignore_live_threads=True)
+        finally:
+            self.raw.close()
+
+
+def _refuse_common(first: dict[Any, Any], second: dict[Any, Any], message: str) -> None:
+    common = set(first) & set(second)
+    if common:
+        raise RuntimeError(f"{message} Conflict(s): {common}")
+
+
+class _StopStep(Exception):
+    """Raised by `StepContext.request_stop`."""
+
+
+class _StepContext:
+    """What the function of `run_step_fn` gets."""
+
+    def __init__(self, session: Any, run_with_hooks: Callable[..., Any]) -> None:
+        self.session = session
+        self._run = run_with_hooks
+
+    def run_with_hooks(self, *args: Any, **kwargs: Any) -> Any:
+        """Runs with the hooks, as ``MonitoredSession.run``."""
+        return self._run(*args, **kwargs)
+
+    def request_stop(self) -> None:
+        """Ends the step and the loop."""
+        raise _StopStep("step_fn has requested the iterations to stop.")
+
+
+class _MonitoredBase:
+    """What `MonitoredSession` and `SingularMonitoredSession` have in common."""
+
+    StepContext = _StepContext
+
+    def __init__(
+        self, session_creator: SessionCreator | None, hooks: Sequence[SessionRunHook] | None, recovers: bool,
+        stop_grace_period_secs: float,
+    ) -> None:  # fmt: skip
+        self._graph_was_finalized = get_default_graph().finalized
+        self._home = get_default_graph()
+        self._hooks = list(hooks or ())
+        self._creator = session_creator or ChiefSessionCreator()
+        self._recovers = recovers
+        self._grace = stop_grace_period_secs
+        for hook in self._hooks:
+            hook.begin()
+        self._sess: _HookedSession | None = self._create()
+        self._closed = False
+
+    def _create(self) -> _HookedSession:
+        while True:
+            raw = self._creator.create_session()
+            coord = Coordinator(clean_stop_exception_types=())
+            coord._clean_types = ()
+            try:
+                if get_collection(GraphKeys.QUEUE_RUNNERS):
+                    start_queue_runners(sess=raw, coord=coord)
+                for hook in self._hooks:
+                    hook.after_create_session(raw, coord)
+            except _LOST as error:
+                if not self._recovers:
+                    raise
+                _log.info("An error was raised while a session was being created: %s", error)
+                continue
+            return _HookedSession(raw, self._hooks, coord, self._grace)
+
+    @property
+    def graph(self) -> Graph | None:
+        """The graph; None once the session is closed."""
+        return None if self._sess is None else self._sess.graph
+
+    def run(self, fetches: Any, feed_dict: Any = None, options: Any = None, run_metadata: Any = None) -> Any:
+        """Runs with the hooks; see ``Session.run``.
+
+        Raises
+        ------
+        RuntimeError
+            If it is closed, or a stop was requested.
+        """
+        return self._attempt(lambda sess: sess.run(fetches, feed_dict, options, run_metadata))
+
+    def run_step_fn(self, step_fn: Callable[..., Any]) -> Any:
+        """Calls a function with a context: ``context.session`` runs without hooks, ``context.run_with_hooks`` with.
+
+        Raises
+        ------
+        TypeError
+            If it is no function.
+        ValueError
+            If it does not take one argument, ``step_context``.
+        """
+        if not callable(step_fn):
+            raise TypeError(f"step_fn must be callable. Got: {step_fn}")
+        names = tuple(inspect.signature(step_fn).parameters)
+        if names not in (("step_context",), ("self", "step_context")):
+            raise ValueError(
+                "`step_fn` may either have one `step_context` argument, or `self` and `step_context` arguments if it's "
+                f"an instance method. Got {names} instead."
+            )
+        return self._attempt(lambda sess: sess.run_step_fn(step_fn))
+
+    def _attempt(self, action: Callable[[_HookedSession], Any]) -> Any:
+        while True:
+            if self._sess is None:
+                raise RuntimeError("Run called on a closed session.")
+            try:
+                return action(self._sess)
+            except _LOST as error:
+                if not self._recovers:
+                    raise
+                _log.info("An error was raised. The session is made again: %s", error)
+                self._sess.close()
+                self._sess = self._create()
+
+    def should_stop(self) -> bool:
+        """Whether a hook, a thread or the end of the session asks to stop."""
+        return self._sess is None or self._sess.should_stop()
+
+    def close(self) -> None:
+        """Calls the hooks' `end`, stops the threads and closes the session.
+
+        Raises
+        ------
+        RuntimeError
+            If it is closed already.
+        """
+        self._close(None)
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, kind: Any, value: Any, trace: Any) -> bool:
+        # That input has come to an end is no error.
+        if kind is not None and issubclass(kind, (OutOfRangeError, StopIteration)):
+            kind = None
+        self._close(kind)
+        return kind is None
+
+    def _close(self, kind: Any) -> None:
+        if self._sess is None:
+            raise RuntimeError("Session is already closed.")
+        try:
+            if kind is None:
+                for hook in self._hooks:
+                    hook.end(self._sess.raw)
+        finally:
+            sess, self._sess = self._sess, None
+            try:
+                sess.close()
+            finally:
+                if not self._graph_was_finalized:
+                    self._home._unsafe_unfinalize()
+
+    def _is_closed(self) -> bool:
+        return self._sess is None
+
+    def _tf_sess(self) -> Any:
+        return None if self._sess is None else self._sess.raw
+
+
+@public("train.MonitoredSession")
+class MonitoredSession(_MonitoredBase):
+    """A session that initializes or restores itself, starts queue runners, calls hooks, and recovers.
+
+    Parameters
+    ----------
+    session_creator : SessionCreator, optional
+        Default: a `ChiefSessionCreator`.
+    hooks : list of SessionRunHook, optional
+    stop_grace_period_secs : float
+        How long threads may take to end.
+
+    Examples
+    --------
+    >>> import scopert as tf
+    >>> with tf.Graph().as_default():
+    ...     step = tf.train.get_or_create_global_step()
+    ...     train = tf.assign_add(step, 1)
+    ...     with tf.train.MonitoredSession(hooks=[tf.train.StopAtStepHook(last_step=3)]) as sess:
+    ...         while not sess.should_stop():
+    ...             value = sess.run(train)
+    >>> int(value)
+    3
+    """
+
+    def __init__(
+        self, session_creator: SessionCreator | None = None, hooks: Sequence[SessionRunHook] | None = None,
+        stop_grace_period_secs: float = 120,
+    ) -> None:  # fmt: skip
+        super().__init__(session_creator, hooks, True, stop_grace_period_secs)
+
+
+@public("train.SingularMonitoredSession")
+class SingularMonitoredSession(_MonitoredBase):
+    """The same without recovery.
+
+    Parameters
+    ----------
+    hooks : list of SessionRunHook, optional
+    scaffold : Scaffold, optional
+    master : str
+    config : ConfigProto, optional
+    checkpoint_dir, checkpoint_filename_with_path : str, optional
+    stop_grace_period_secs : float
+    """
+
+    def __init__(
+        self, hooks: Sequence[SessionRunHook] | None = None, scaffold: Scaffold | None = None, master: str = "",
+        config: Any = None, checkpoint_dir: str | None = None, stop_grace_period_secs: float = 120,
+        checkpoint_filename_with_path: str | None = None,
+    ) -> None:  # fmt: skip
+        creator = ChiefSessionCreator(scaffold, master, config, checkpoint_dir, checkpoint_filename_with_path)
+        super().__init__(creator, hooks, False, stop_grace_period_secs)
+
+    def raw_session(self) -> Any:
+        """The session without hooks."""
+        return self._tf_sess()
+
+
+def _interval(steps: Any, secs: Any, default_steps: int | None, default_secs: float | None) -> tuple[Any, Any]:
+    """The interval in steps and in seconds; giving one switches off the default of the other."""
+    if steps is _DEFAULT and secs is _DEFAULT:
+        return default_steps, default_secs
+    return None if steps is _DEFAULT else steps, None if secs is _DEFAULT else secs
+
+
+@public("train.MonitoredTrainingSession")
+def MonitoredTrainingSession(
+    master: str = "", is_chief: bool = True, checkpoint_dir: str | None = None, scaffold: Scaffold | None = None,
+    hooks: Sequence[SessionRunHook] | None = None, chief_only_hooks: Sequence[SessionRunHook] | None = None,
+    save_checkpoint_secs: Any = _DEFAULT, save_summaries_steps: Any = _DEFAULT, save_summaries_secs: Any = _DEFAULT,
+    config: Any = None, stop_grace_period_secs: float = 120, log_step_count_steps: int | None = 100,
+    max_wait_secs: float = 7200, save_checkpoint_steps: Any = _DEFAULT, summary_dir: str | None = None,
+) -> MonitoredSession:  # fmt: skip
+    """A `MonitoredSession` that writes checkpoints, summaries and its speed.
+
+    Parameters
+    ----------
+    master : str
+    is_chief : bool
+        Initializes and writes; others wait for the chief.
+    checkpoint_dir : str, optional
+        Restored from, and written to.
+    scaffold : Scaffold, optional
+    hooks, chief_only_hooks : list of SessionRunHook, optional
+    save_checkpoint_secs, save_checkpoint_steps : optional
+        Default: every 600 seconds.
+    save_summaries_steps, save_summaries_secs : optional
+        Default: every 100 steps.
+    config : ConfigProto, optional
+    stop_grace_period_secs : float
+    log_step_count_steps : int, optional
+    max_wait_secs : float
+        How long others wait.
+    summary_dir : str, optional
+        Default: `checkpoint_dir`.
+    """
+    summary_steps, summary_secs = _interval(save_summaries_steps, save_summaries_secs, 100, None)
+    checkpoint_steps, checkpoint_secs = _interval(save_checkpoint_steps, save_checkpoint_secs, None, 600)
+    scaffold = scaffold or Scaffold()
+    if not is_chief:
+        worker = WorkerSessionCreator(scaffold, master, config, max_wait_secs)
+        return MonitoredSession(worker, hooks, stop_grace_period_secs)
+    every: list[SessionRunHook] = list(chief_only_hooks or ())
+    folder = summary_dir or checkpoint_dir
+    if folder:
+        if log_step_count_steps and log_step_count_steps > 0:
+            every.append(StepCounterHook(every_n_steps=log_step_count_steps, output_dir=folder))
+        if (summary_steps and summary_steps > 0) or (summary_secs and summary_secs > 0):
+            every.append(
+                SummarySaverHook(scaffold=scaffold, save_steps=summary_steps, save_secs=summary_secs, output_dir=folder)
+            )
+    if checkpoint_dir and ((checkpoint_secs and checkpoint_secs > 0) or (checkpoint_steps and checkpoint_steps > 0)):
+        os.makedirs(checkpoint_dir, exist_ok=True)
+        every.append(
+            CheckpointSaverHook(
+                checkpoint_dir, save_steps=checkpoint_steps, save_secs=checkpoint_secs, scaffold=scaffold
+            )
+        )
+    every += hooks or ()
+    creator = ChiefSessionCreator(scaffold, master, config, checkpoint_dir)
+    return MonitoredSession(creator, every, stop_grace_period_secs)
