@@ -241,7 +241,7 @@ def logdet(matrix: Any, name: str | None = None) -> Tensor:
     """The logarithm of the determinants of positive definite matrices."""
     with name_scope(name, "logdet", [matrix]):
         chol = apply(CHOLESKY, matrix)
-        return 2.0 * reduce_sum(log(real(matrix_diag_part(chol))), axis=[-1])  # type: ignore[no-any-return]
+        return 2.0 * reduce_sum(log(real(matrix_diag_part(chol))), axis=[-1])
 
 
 @public("linalg.adjoint")

@@ -115,5 +115,5 @@ def accumulate_n(inputs: Any, shape: Any = None, tensor_dtype: Any = None, name:
     if tensor_dtype is not None and as_dtype(tensor_dtype) is not kind:
         raise TypeError(f"tensor_dtype is {tensor_dtype}, but input is of type {kind}")
     if len(terms) == 1:
-        return terms[0] if name is None else identity(terms[0], name=name)  # type: ignore[no-any-return]
+        return terms[0] if name is None else identity(terms[0], name=name)
     return apply(ACCUMULATE_N, terms, shape=merged, name=name)

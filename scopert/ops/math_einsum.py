@@ -136,8 +136,8 @@ def _contract(t0: Tensor, labels0: str, t1: Tensor, labels1: str, summed: set[st
     t1 = _reshape(t1, [*sizes1[:batch], inner, columns])
     product = matmul(t0, t1)
     product = _reshape(product, sizes0[: batch + len(own[0])] + sizes1[len(sizes1) - len(own[1]) :])
-    labels = ordered[0][: batch + len(own[0])] + ordered[1][len(ordered[1]) - len(own[1]) :]
-    return product, "".join(labels)
+    left = ordered[0][: batch + len(own[0])] + ordered[1][len(ordered[1]) - len(own[1]) :]
+    return product, "".join(left)
 
 
 def _by_broadcasting(equation: str, inputs: list[Tensor]) -> Tensor:

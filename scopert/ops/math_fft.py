@@ -17,7 +17,7 @@ from scopert.graph.opdef import OpDef, define_op, gradient
 from scopert.graph.operation import Operation
 from scopert.graph.scopes import name_scope
 from scopert.graph.shape import is_known
-from scopert.graph.shape_rules import at_least_rank
+from scopert.graph.shape_rules import at_least_rank, with_rank
 from scopert.graph.tensor import Shape, Tensor
 from scopert.ops.array_concat import concat
 from scopert.ops.array_fill import ones, zeros, zeros_like
@@ -79,6 +79,7 @@ IFFT, IFFT2D, IFFT3D = _complex_op("IFFT", 1, True), _complex_op("IFFT2D", 2, Tr
 def _real_shape(rank: int, inverse: bool) -> Any:
     def rule(op: Operation) -> list[Shape]:
         source = at_least_rank(op.inputs[0]._shape, rank)
+        with_rank(op.inputs[1]._shape, 1)
         length = known_shape(op.inputs[1])
         if source is None:
             return [None]
@@ -234,6 +235,7 @@ def _real_transform(opdef: OpDef, x: Any, fft_length: Any, name: str | None, ran
             length = _inferred_length(tensor, rank, inverse)
         else:
             length = convert_to_tensor(fft_length, dtypes.int32)
+            length.shape.with_rank(1)
         return apply(opdef, _padded(tensor, rank, length, inverse), length, name=scope)
 
 
@@ -320,12 +322,12 @@ def _register(forward: str, backward: str, rank: int, to: Callable[..., Tensor],
     @gradient(forward)
     def of_forward(op: Operation, grad: Tensor) -> Tensor:
         size = cast(_count(grad, rank), grad.dtype)
-        return back(grad) * size  # type: ignore[no-any-return]
+        return back(grad) * size
 
     @gradient(backward)
     def of_backward(op: Operation, grad: Tensor) -> Tensor:
         scale = cast(1.0 / cast(_count(grad, rank), grad.dtype.real_dtype), grad.dtype)
-        return to(grad) * scale  # type: ignore[no-any-return]
+        return to(grad) * scale
 
 
 _register("FFT", "IFFT", 1, fft, ifft)
@@ -334,7 +336,7 @@ _register("FFT3D", "IFFT3D", 3, fft3d, ifft3d)
 
 
 def _alternating(length: Tensor) -> Tensor:
-    return cast(1 - 2 * (range_of(length) % 2), dtypes.complex64)  # type: ignore[no-any-return]
+    return cast(1 - 2 * (range_of(length) % 2), dtypes.complex64)
 
 
 def _roots_of_unity(length: Tensor) -> Tensor:

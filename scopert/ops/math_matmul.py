@@ -177,7 +177,7 @@ def matmul(
             b_is_sparse=b_is_sparse, name=scope,
         )  # fmt: skip
         if kind_a is kind_b is dtypes.bfloat16:
-            return cast(product, dtypes.bfloat16)  # type: ignore[no-any-return]
+            return cast(product, dtypes.bfloat16)
         return product
 
 

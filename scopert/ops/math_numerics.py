@@ -43,7 +43,7 @@ def verify_tensor_all_finite(
         tensor = convert_to_tensor(value, name="x")
         with colocate_with(tensor):
             checked = check_numerics(tensor, message=text)
-            return with_dependencies([checked], tensor)  # type: ignore[no-any-return]
+            return with_dependencies([checked], tensor)
 
 
 @public("add_check_numerics_ops")

@@ -44,7 +44,7 @@ def _reduction_shape(op: Operation) -> list[Shape]:
 def _axes(x: Array, indices: Array) -> tuple[int, ...]:
     """The axes that a kernel reduces: each once, counted from the front."""
     found = indices.tolist()
-    reduced = {}
+    reduced: dict[int, None] = {}
     for axis in found if isinstance(found, list) else [found]:
         if not -x.ndim <= axis < x.ndim:
             raise InvalidArgumentError(
@@ -157,8 +157,9 @@ def reduction_axes(x: Any, axis: Any) -> Any:
     if isinstance(x, Tensor) and x._shape is not None:
         return make_constant(np.arange(len(x._shape), dtype=np.int32), dtypes.int32, "Const")
     dense_shape = getattr(x, "dense_shape", None)
-    if isinstance(dense_shape, Tensor) and dense_shape._shape is not None and None not in dense_shape._shape:
-        return make_constant(np.arange(dense_shape._shape[0], dtype=np.int32), dtypes.int32, "Const")
+    rank = dense_shape._shape[0] if isinstance(dense_shape, Tensor) and dense_shape._shape else None
+    if rank is not None:
+        return make_constant(np.arange(rank, dtype=np.int32), dtypes.int32, "Const")
     from scopert.ops.array_range import range as range_of  # ranges are computed with arithmetic
 
     return range_of(0, rank_of(x))

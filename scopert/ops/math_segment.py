@@ -61,13 +61,13 @@ def _check_sorted(xp: Any, ids: Array, rows: int | None = None) -> int:
     """The number of segments that increasing ids name, or `rows`, which they must be below."""
     if not ids.size:
         return rows or 0
-    last = int(ids[-1]) + 1
-    if rows is None:
-        rows = last
-    elif last > rows:
+    count = int(ids[-1]) + 1
+    if rows is not None and count > rows:
         raise InvalidArgumentError(None, None, "segment ids must be < num_segments")
-    if rows < 0:
+    if count <= 0:
         raise InvalidArgumentError(None, None, "segment ids must be >= 0")
+    if rows is None:
+        rows = count
     if int(ids[0]) < 0 or bool(xp.any(ids[1:] < ids[:-1])):
         _report_unsorted(ids.tolist(), rows)
     return rows

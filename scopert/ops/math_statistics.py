@@ -77,7 +77,7 @@ def count_nonzero(
         x = convert_to_tensor(x, name="input")
         zero = zeros([], dtype=x.dtype)
         present = cast(apply(NOT_EQUAL, x, zero), dtypes.int64)
-        return cast(reduce_sum(present, axis=axis, keepdims=keep), as_dtype(dtype))  # type: ignore[no-any-return]
+        return cast(reduce_sum(present, axis=axis, keepdims=keep), as_dtype(dtype))
 
 
 @public("saturate_cast", "dtypes.saturate_cast")
@@ -90,7 +90,7 @@ def saturate_cast(value: Any, dtype: Any, name: str | None = None) -> Tensor:
             value = maximum(value, convert_to_tensor(kind.min, dtype=value.dtype, name="min"))
         if value.dtype.max > kind.max:
             value = minimum(value, convert_to_tensor(kind.max, dtype=value.dtype, name="max"))
-        return cast(value, kind, name=scope)  # type: ignore[no-any-return]
+        return cast(value, kind, name=scope)
 
 
 @public("trace", "linalg.trace")

@@ -14,7 +14,7 @@ from scopert.graph.graph import Graph
 from scopert.graph.opdef import gradient
 from scopert.graph.operation import Operation
 from scopert.graph.scopes import colocate_with
-from scopert.graph.shape import is_known
+from scopert.graph.shape import is_known, num_elements
 from scopert.graph.stack import get_default_graph
 from scopert.graph.tensor import Tensor
 from scopert.ops.array_shape import reshape
@@ -87,8 +87,9 @@ def _mean_grad(op: Operation, grad: Tensor) -> Any:
     of_sum = _sum_grad(op, grad)[0]
     before, after = op.inputs[0]._shape, op.outputs[0]._shape
     factor: Any
-    if before is not None and after is not None and is_known(before) and is_known(after):
-        count = int(np.prod(before)) // max(int(np.prod(after)), 1)
+    all_before, all_after = num_elements(before), num_elements(after)
+    if all_before is not None and all_after is not None:
+        count = all_before // max(all_after, 1)
         factor = constant(count, of_sum.dtype)
     else:
         sizes = shape_of(op.inputs[0]), shape_of(op.outputs[0])

@@ -60,8 +60,8 @@ def _as_matrix(a: Tensor, axes: Any, flipped: bool) -> tuple[Tensor, Any, Any]:
         free = [i for i in range(len(sizes)) if i not in listed]
         if is_known(sizes):
             free_sizes = [sizes[i] for i in free]
-            rows = int(np.prod([sizes[i] for i in free]))  # type: ignore[arg-type, type-var]
-            inner = int(np.prod([sizes[i] for i in listed]))  # type: ignore[arg-type, type-var]
+            rows = int(np.prod([sizes[i] for i in free]))  # type: ignore[arg-type]
+            inner = int(np.prod([sizes[i] for i in listed]))
             order = listed + free if flipped else free + listed
             shape = [inner, rows] if flipped else [rows, inner]
             return reshape(transpose(a, order), shape), free_sizes, free_sizes
