@@ -1,6 +1,8 @@
 """Generated from the @public table by scopert/compat/namespace.py; do not edit."""
 # ruff: noqa
 
+from scopert.ops.math_dct import dct as dct
+from scopert.ops.math_dct import idct as idct
 from scopert.ops.math_fft import fft as fft
 from scopert.ops.math_fft import fft2d as fft2d
 from scopert.ops.math_fft import fft3d as fft3d
@@ -15,9 +17,11 @@ from scopert.ops.math_fft import rfft2d as rfft2d
 from scopert.ops.math_fft import rfft3d as rfft3d
 
 __all__ = [
+    "dct",
     "fft",
     "fft2d",
     "fft3d",
+    "idct",
     "ifft",
     "ifft2d",
     "ifft3d",
