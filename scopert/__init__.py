@@ -10,6 +10,7 @@ from scopert.errors import OpError as OpError
 from scopert.gradients.aggregate import AggregationMethod as AggregationMethod
 from scopert.gradients.backprop import UnconnectedGradients as UnconnectedGradients
 from scopert.gradients.backprop import gradients as gradients
+from scopert.gradients.hessians import hessians as hessians
 from scopert.gradients.py_function import py_function as py_function
 from scopert.gradients.registry import RegisterGradient as RegisterGradient
 from scopert.gradients.registry import not_differentiable as NoGradient
@@ -736,6 +737,7 @@ __all__ = [
     "group",
     "guarantee_const",
     "half",
+    "hessians",
     "histogram_fixed_width",
     "histogram_fixed_width_bins",
     "identity",
