@@ -13,7 +13,7 @@ from scopert.graph.indexed_slices import IndexedSlicesValue
 from scopert.graph.operation import Operation
 from scopert.graph.stack import get_default_session
 from scopert.graph.tensor import Tensor
-from scopert.gradients.backprop import gradients
+from scopert.derivatives.backprop import gradients
 from scopert.ops.array_identity import identity
 from scopert.public import public
 

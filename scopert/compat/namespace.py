@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 MARK = '"""Generated from the @public table by scopert/compat/namespace.py; do not edit."""'
 #: Rooms that define public names. The command line is not one: it is a user of the library.
 ROOMS = (
-    "graph", "ops", "gradients", "scope", "program", "runtime",
+    "graph", "ops", "derivatives", "scope", "program", "runtime",
     "train", "layers", "rnn", "losses", "metrics", "summary", "io", "compat",
 )  # fmt: skip
 MODULES = ("public", "errors", "nest", "backend", "gradient_rules", "resource_loader")

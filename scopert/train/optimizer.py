@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from scopert import nest
-from scopert.gradients.backprop import gradients
+from scopert.derivatives.backprop import gradients
 from scopert.graph import dtypes
 from scopert.graph.build import apply
 from scopert.graph.collections import GraphKeys

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import scopert as tf  # noqa: F401 (it registers all ops)
-from scopert.gradients.between import is_trainable
+from scopert.derivatives.between import is_trainable
 from scopert.graph import opdef
 from scopert.graph.dtypes import DType
 

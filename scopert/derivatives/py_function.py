@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from scopert.gradients.backprop import gradients
+from scopert.derivatives.backprop import gradients
 from scopert.graph.build import apply
 from scopert.graph.convert import convert_to_tensor
 from scopert.graph.dtypes import DType, as_dtype, string

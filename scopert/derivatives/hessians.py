@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from scopert.derivatives.backprop import gradients
 from scopert.graph.constant import constant
 from scopert.graph.dtypes import int32
 from scopert.graph.tensor import Tensor
-from scopert.gradients.backprop import gradients
 from scopert.ops.array_concat import concat
 from scopert.ops.array_shape import reshape, shape, size
 from scopert.ops.control_flow_while import while_loop
@@ -63,14 +63,13 @@ def hessians(
 def _second(first: Any, x: Any, options: dict[str, Any]) -> Tensor:
     flat = reshape(first, [-1])
     count = size(x)
+    start = constant(0, int32)
     rows = TensorArray(x.dtype, count)
 
     def row(index: Tensor, done: Any) -> tuple[Any, Any]:
         return index + 1, done.write(index, gradients(flat[index], x, **options)[0])
 
-    _, made = while_loop(lambda index, _: index < count, row, [constant(0, int32), rows])
+    _, made = while_loop(lambda index, _: index < count, row, [start, rows])
     sizes = shape(x)
     result: Tensor = reshape(made.stack(), concat((sizes, sizes), 0))
     return result
-
-

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
 
-from scopert.gradients.loop_state import LoopState
+from scopert.derivatives.loop_state import LoopState
 from scopert.graph.constant import constant
 from scopert.graph.convert import to_tensor
 from scopert.graph.dtypes import DType, resource

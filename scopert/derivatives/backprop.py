@@ -12,11 +12,11 @@ from contextlib import AbstractContextManager, nullcontext
 from enum import Enum
 from typing import Any
 
-from scopert.gradients.aggregate import aggregate, check_method
-from scopert.gradients.between import between_ops, count_pending, is_trainable, stop_ops
-from scopert.gradients.control_flow import FlowState, check_not_initial_value, flow_state, zeros_outside_loop
-from scopert.gradients.registry import rule_of
-from scopert.gradients.seeds import as_tensors_or_slices, initial_gradients
+from scopert.derivatives.aggregate import aggregate, check_method
+from scopert.derivatives.between import between_ops, count_pending, is_trainable, stop_ops
+from scopert.derivatives.control_flow import FlowState, check_not_initial_value, flow_state, zeros_outside_loop
+from scopert.derivatives.registry import rule_of
+from scopert.derivatives.seeds import as_tensors_or_slices, initial_gradients
 from scopert.graph import dtypes
 from scopert.graph.graph import Graph
 from scopert.graph.indexed_slices import IndexedSlices

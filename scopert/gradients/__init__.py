@@ -1,1 +1,0 @@
-"""Derivatives of graphs: backpropagation, the gradient registry, aggregation."""
