@@ -108,18 +108,17 @@ _DEQUEUE = "component_types: list(type) >= 1; timeout_ms: int = -1"
 QUEUE_DEQUEUE = define_op(
     "QueueDequeueV2", inputs="handle: resource", outputs="components: component_types", attrs=_DEQUEUE,
     shape=unknown, kernel=lambda xp, handle, *, context: _results(handle.take(context)), traits=STATEFUL,
-    differentiable=False,
 )  # fmt: skip
 QUEUE_DEQUEUE_MANY = define_op(
     "QueueDequeueManyV2", inputs="handle: resource, n: int32", outputs="components: component_types", attrs=_DEQUEUE,
     shape=unknown, kernel=lambda xp, handle, n, *, context: _results(handle.take_many(xp, int(n), context)),
-    traits=STATEFUL, differentiable=False,
+    traits=STATEFUL,
 )  # fmt: skip
 QUEUE_DEQUEUE_UP_TO = define_op(
     "QueueDequeueUpToV2", inputs="handle: resource, n: int32", outputs="components: component_types", attrs=_DEQUEUE,
     shape=unknown,
     kernel=lambda xp, handle, n, *, context: _results(handle.take_many(xp, int(n), context, or_fewer=True)),
-    traits=STATEFUL, differentiable=False,
+    traits=STATEFUL,
 )  # fmt: skip
 
 
