@@ -30,6 +30,16 @@ Function = Callable[[Any], Any]
 ONES = Ones()
 
 
+def update_average(average: Any, value: Tensor, momentum: Any) -> Any:
+    """Moves a variable towards a value by the part ``1 - momentum``."""
+    with name_scope("AssignMovingAvg") as scope, colocate_with(average):
+        decay = convert_to_tensor(1.0 - momentum, name="decay")
+        if decay.dtype.base is not average.dtype.base:
+            decay = cast(decay, average.dtype.base)
+        step = (average - cast(value, average.dtype.base)) * decay
+        return assign_sub(average, step, name=scope)
+
+
 @public("layers.BatchNormalization")
 class BatchNormalization(Layer):
     """Normalises by the batch in training and by moving averages in inference, then scales and shifts.
@@ -118,6 +128,8 @@ class BatchNormalization(Layer):
         self.moving_mean: Any = None
         self.moving_variance: Any = None
         self._data_format = "NHWC"
+        self._fixed_gamma: Tensor | None = None
+        self._fixed_beta: Tensor | None = None
 
     @property
     def _kind(self) -> Any:
@@ -157,8 +169,12 @@ class BatchNormalization(Layer):
         own = [sizes[axes[0]]] if len(axes) == 1 else [sizes.get(axis, 1) for axis in range(len(shape))]
         if self.scale:
             self.gamma = self._add_factor("gamma", own)
+        elif self.fused:
+            self._fixed_gamma = constant(1.0, dtype=self._kind, shape=own)
         if self.center:
             self.beta = self._add_factor("beta", own)
+        elif self.fused:
+            self._fixed_beta = constant(0.0, dtype=self._kind, shape=own)
         self.moving_mean = self._add_average("moving_mean", own, self.moving_mean_initializer)
         self.moving_variance = self._add_average("moving_variance", own, self.moving_variance_initializer)
         self.built = True
@@ -185,24 +201,15 @@ class BatchNormalization(Layer):
             aggregation=VariableAggregation.MEAN,
         )
 
-    def _update_average(self, average: Any, value: Tensor, momentum: Any) -> Any:
-        """Moves an average towards a value."""
-        with name_scope("AssignMovingAvg") as scope, colocate_with(average):
-            decay = convert_to_tensor(1.0 - momentum, name="decay")
-            if decay.dtype.base is not average.dtype.base:
-                decay = cast(decay, average.dtype.base)
-            step = (average - cast(value, average.dtype.base)) * decay
-            return assign_sub(average, step, name=scope)
-
     def call(self, inputs: Tensor, training: Any = False, **kwargs: Any) -> Tensor:
         outputs = self._fused(inputs, training) if self.fused else self._plain(inputs, training)
         outputs.set_shape(inputs._shape)
         return outputs
 
     def _fused(self, inputs: Tensor, training: Any) -> Tensor:
-        shape = as_tuple(self.moving_mean.shape)
-        gamma = self.gamma if self.scale else constant(1.0, dtype=self._kind, shape=shape)
-        beta = self.beta if self.center else constant(0.0, dtype=self._kind, shape=shape)
+        # The op needs both; where one is not learned, a constant that does nothing stands for it.
+        gamma = self.gamma if self.scale else self._fixed_gamma
+        beta = self.beta if self.center else self._fixed_beta
 
         def by_batch() -> Any:
             return fused_batch_norm(inputs, gamma, beta, epsilon=self.epsilon, data_format=self._data_format)
@@ -226,8 +233,8 @@ class BatchNormalization(Layer):
         else:
             momentum = convert_to_tensor(self.momentum if known else 1.0)
         if known is not False:
-            self.add_update(lambda: self._update_average(self.moving_mean, mean, momentum))
-            self.add_update(lambda: self._update_average(self.moving_variance, variance, momentum))
+            self.add_update(lambda: update_average(self.moving_mean, mean, momentum))
+            self.add_update(lambda: update_average(self.moving_variance, variance, momentum))
         made: Tensor = outputs
         return made
 
@@ -262,7 +269,7 @@ class BatchNormalization(Layer):
 
     def _add_plain_update(self, training: Any, average: Any, value: Tensor) -> None:
         self.add_update(
-            lambda: smart_cond(training, lambda: self._update_average(average, value, self.momentum), lambda: average)
+            lambda: smart_cond(training, lambda: update_average(average, value, self.momentum), lambda: average)
         )
 
     def compute_output_shape(self, input_shape: Any) -> TensorShape:
