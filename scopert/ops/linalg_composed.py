@@ -11,7 +11,7 @@ from scopert.graph import dtypes
 from scopert.graph.build import apply
 from scopert.graph.constant import constant
 from scopert.graph.convert import convert_to_tensor
-from scopert.graph.scopes import name_scope
+from scopert.graph.scopes import control_dependencies, name_scope
 from scopert.graph.shape import is_known
 from scopert.graph.tensor import Tensor
 from scopert.ops.array_diag import matrix_diag_part
@@ -30,6 +30,7 @@ from scopert.ops.math_complex import conj, real
 from scopert.ops.math_matmul import matmul
 from scopert.ops.math_reduction import one_of, reduce_max, reduce_sum
 from scopert.ops.math_unary import abs_, log, sqrt
+from scopert.ops.raw import raw
 from scopert.public import public
 
 
@@ -166,7 +167,10 @@ def _check_norm(order: Any, axis: Any) -> bool:
 
 
 def _matrix_2_norm(tensor: Tensor, axis: tuple[int, int]) -> Tensor:
-    """The largest singular value, with the two axes kept."""
+    """The largest singular value, with the two axes kept.
+
+    TensorFlow finds the order of the axes by loops in the run; here the rank must be known before.
+    """
     if tensor._shape is None:
         raise NotImplementedError("the matrix 2-norm of a tensor of unknown rank")
     rank = len(tensor._shape)
@@ -259,9 +263,6 @@ def _checked_matrix(a: Tensor, validate_args: bool) -> Tensor:
         if len(a._shape) < 2:
             raise ValueError(f"Input `a` must have at least 2 dimensions (saw: {len(a._shape)}).")
     elif validate_args:
-        from scopert.graph.scopes import control_dependencies
-        from scopert.ops.raw import raw
-
         enough = rank_of(a) >= 2
         message = b"Input `a` must have at least 2 dimensions."
         with control_dependencies([raw("Assert", enough, [constant(message)])]):

@@ -45,27 +45,35 @@ _BY_TYPE = {
 
 
 def _coefficients(degree: int) -> list[float]:
+    """Of the powers 0 to `degree` - 1 of the numerator; the highest one is 1."""
     return [
-        float(math.factorial(2 * degree - k) // (math.factorial(k) * math.factorial(degree - k)))
-        for k in range(degree + 1)
+        float(math.factorial(2 * degree - k) // (math.factorial(k) * math.factorial(degree - k))) for k in range(degree)
     ]
 
 
 def _approximant(matrix: Tensor, degree: int) -> tuple[Tensor, Tensor]:
     """The odd and the even part of the numerator of the Padé approximant."""
     b = [constant(c, matrix.dtype) for c in _coefficients(degree)]
-    sizes = shape_of(matrix)
-    identity = eye(sizes[-2], batch_shape=sizes[:-2], dtype=matrix.dtype)
-    squared = matmul(matrix, matrix)
-    powers = [squared]  # the even ones
+    identity = eye(shape_of(matrix)[-2], batch_shape=shape_of(matrix)[:-2], dtype=matrix.dtype)
+    powers = [matmul(matrix, matrix)]  # 2, 4, 6...
+    while 2 * len(powers) < min(degree - 1, 6):
+        powers.append(matmul(powers[-1], powers[0]))
+    if degree == 13:  # with the powers up to 6 only
+        m2, m4, m6 = powers
+        inner = matmul(m6, m6 + b[11] * m4 + b[9] * m2) + b[7] * m6 + b[5] * m4 + b[3] * m2 + b[1] * identity
+        odd = matmul(matrix, inner)
+        upper = b[12] * m6 + b[10] * m4 + b[8] * m2
+        return odd, matmul(m6, upper) + b[6] * m6 + b[4] * m4 + b[2] * m2 + b[0] * identity
     while 2 * len(powers) < degree - 1:
-        powers.append(matmul(powers[-1], squared))
-    odd: Any = b[1] * identity
-    even: Any = b[0] * identity
-    for k, power in enumerate(powers, 1):
-        odd = odd + b[2 * k + 1] * power
-        even = even + b[2 * k] * power
-    return matmul(matrix, odd), even
+        powers.append(matmul(powers[-1], powers[0]))
+    inner = powers[-1]
+    for k in range(len(powers) - 1, 0, -1):
+        inner = inner + b[2 * k + 1] * powers[k - 1]
+    odd = matmul(matrix, inner + b[1] * identity)
+    even = b[degree - 1] * powers[-1]
+    for k in range(len(powers) - 1, 0, -1):
+        even = even + b[2 * k] * powers[k - 1]
+    return odd, even + b[0] * identity
 
 
 def _by_norm(norm: Tensor, bounds: tuple[float, ...], cases: list[Tensor]) -> Tensor:
@@ -95,16 +103,15 @@ def matrix_exponential(input: Any, name: str | None = None) -> Tensor:
         matrix = reshape(matrix, concat(([-1], shape_of(matrix)[-2:]), axis=0))
         norm = reduce_max(reduce_sum(abs_(matrix), axis=size_of(shape_of(matrix)) - 2), axis=-1)
         degrees, bounds, largest = _BY_TYPE[matrix.dtype]
-        two = constant(2.0, norm.dtype)
-        squarings = maximum(floor(log(norm / constant(largest, norm.dtype)) / log(two)), 0)
-        # The bound is an upper one: one squaring more keeps the scaled norm below it.
-        squarings = where(norm > largest, squarings + 1, squarings)
-        scale = pow_(constant(2.0, dtype=matrix.dtype), cast(squarings, matrix.dtype))[..., None, None]
+        bound = constant(largest, norm.dtype)
+        squarings = maximum(floor(log(norm / bound) / log(constant(2.0, norm.dtype))), 0)
         parts = [_approximant(matrix, degree) for degree in degrees[:-1]]
+        scale = pow_(constant(2.0, dtype=matrix.dtype), cast(squarings, matrix.dtype))[..., None, None]
         parts.append(_approximant(matrix / scale, degrees[-1]))
         odd = _by_norm(norm, bounds, [part[0] for part in parts])
         even = _by_norm(norm, bounds, [part[1] for part in parts])
-        result = matrix_solve(-odd + even, odd + even)
+        total = odd + even
+        result = matrix_solve(-odd + even, total)
         most = reduce_max(squarings)
 
         def more(i: Tensor, r: Tensor) -> Tensor:

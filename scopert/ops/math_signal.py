@@ -213,9 +213,8 @@ def overlap_and_add(signal: Any, frame_step: Any, name: str | None = None) -> Te
             return reshape(signal, whole([total]), name="fast_path")
         # Frames are cut into segments of the step's length; segment i of frame j counts at i + j.
         segments = -(-length // step)
-        widths = concat(
-            [zeros([outer_rank, 2], dtypes.int32), [[0, segments], [0, segments * step - length]]], 0
-        )
+        inner_widths = [[0, segments], [0, segments * step - length]]
+        widths = concat([zeros([outer_rank, 2], dtypes.int32), inner_widths], 0)
         signal = pad(signal, widths)
         signal = reshape(signal, whole([frames + segments, segments, step]))
         order = concat([range_of(outer_rank), outer_rank + np.array([1, 0, 2], np.int32)], 0)

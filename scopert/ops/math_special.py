@@ -31,12 +31,36 @@ from scopert.public import public
 Array = Any
 
 
+# Elements that are computed at once, so that the many intermediate arrays stay in the cache.
+_BLOCK = 8192
+
+
 def _in_float64(function: Callable[..., Array]) -> Callable[..., Array]:
     """A kernel that computes in float64 and returns the type of its arguments."""
 
     def kernel(xp: Any, *inputs: Array) -> Array:
         wide = [xp.asarray(x).astype(xp.float64) for x in inputs]
         return function(xp, *wide).astype(inputs[0].dtype)
+
+    return kernel
+
+
+def _by_blocks(function: Callable[..., Array], **single: bool) -> Callable[..., Array]:
+    """`_in_float64` of one argument; on the host, large arrays block by block.
+
+    `single` is given on where the argument is not float64.
+    """
+
+    def kernel(xp: Any, x: Array) -> Array:
+        options = single if x.dtype.itemsize < 8 else {}
+        if x.size <= _BLOCK or xp is not np:
+            return function(xp, xp.asarray(x).astype(xp.float64), **options).astype(x.dtype)
+        flat = x.reshape(-1)
+        made = np.empty(flat.shape, x.dtype)
+        for start in range(0, flat.size, _BLOCK):
+            block = flat[start : start + _BLOCK].astype(np.float64)
+            made[start : start + _BLOCK] = function(xp, block, **options)
+        return made.reshape(x.shape)
 
     return kernel
 
@@ -70,12 +94,12 @@ def _betainc(xp: Any, a: Array, b: Array, x: Array) -> Array:
     return kernels.betainc(xp, a, b, x)
 
 
-ERF = unary("Erf", FLOATING, _in_float64(kernels.erf))
-ERFC = unary("Erfc", FLOATING, _in_float64(kernels.erfc))
-LGAMMA = unary("Lgamma", FLOATING, _in_float64(kernels.lgamma))
-DIGAMMA = unary("Digamma", FLOATING, _in_float64(kernels.digamma))
-BESSEL_I0E = unary("BesselI0e", FLOATING, _in_float64(kernels.bessel_i0e))
-BESSEL_I1E = unary("BesselI1e", FLOATING, _in_float64(kernels.bessel_i1e))
+ERF = unary("Erf", FLOATING, _by_blocks(kernels.erf, single=True))
+ERFC = unary("Erfc", FLOATING, _by_blocks(kernels.erfc, single=True))
+LGAMMA = unary("Lgamma", FLOATING, _by_blocks(kernels.lgamma))
+DIGAMMA = unary("Digamma", FLOATING, _by_blocks(kernels.digamma))
+BESSEL_I0E = unary("BesselI0e", FLOATING, _by_blocks(kernels.bessel_i0e))
+BESSEL_I1E = unary("BesselI1e", FLOATING, _by_blocks(kernels.bessel_i1e))
 ZETA = binary("Zeta", DOUBLE, _in_float64(kernels.zeta), inputs="x: T, q: T")
 POLYGAMMA = binary("Polygamma", DOUBLE, _in_float64(kernels.polygamma), inputs="a: T, x: T")
 IGAMMA = binary("Igamma", DOUBLE, _in_float64(kernels.igamma), inputs="a: T, x: T")

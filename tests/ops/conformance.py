@@ -134,6 +134,17 @@ def rows() -> list[Case]:
     return found
 
 
+def elsewhere() -> dict[str, str]:
+    """Ops that no row can run alone (queues, files, optimizers' steps), and the test file that runs them.
+
+    A family says so by ``ELSEWHERE = {"QueueSizeV2": "runtime/test_queues.py"}`` in its module of rows.
+    """
+    found: dict[str, str] = {}
+    for path in sorted(HERE.glob("rows_*.py")):
+        found |= getattr(importlib.import_module(f"ops.{path.stem}"), "ELSEWHERE", {})
+    return found
+
+
 def _is_cast(value: Any) -> bool:
     kind = np.asarray(value).dtype
     return kind in (np.float64, np.complex128) and not isinstance(value, np.generic)

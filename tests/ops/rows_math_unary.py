@@ -94,6 +94,7 @@ ROWS = [
     *function("Atanh", np.arctanh, UNIT, complex_values=COMPLEX_VALUES, second=True),
     Case("Atan2", [MIXED, [[1.0, -2.0, 0.5], [-1.0, 2.0, 1.5]]], np.arctan2, dtypes=HALVES),
     *function("Erf", special.erf, second=True), *function("Erfc", special.erfc, second=True),
+    Case("Erf", [np.linspace(-5, 5, 20001)], special.erf, label="large", dtypes=HALVES, gradient=False),
     Case("Erfc", [[5.0, 10.0, 20.0, 26.0]], special.erfc, dtypes=("float64",), label="tail", gradient=False),
     *function("Lgamma", special.gammaln, tolerance=4), *function("Digamma", special.digamma, tolerance=4, gradient=False),
     Case("Digamma", [POSITIVE], special.digamma, label="positive", second=False),

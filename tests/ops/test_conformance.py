@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from ops.conformance import backends, check_error, check_gradient, check_values, differentiable_inputs, rows
+from ops.conformance import backends, check_error, check_gradient, check_values, differentiable_inputs, elsewhere, rows
 
 import scopert  # noqa: F401  (it defines the ops)
 from scopert.graph.opdef import HOST, RANDOM, READS, STATEFUL, WRITES, all_ops
@@ -80,7 +80,7 @@ def test_signature(name):
 
 
 def test_every_op_has_a_row():
-    tested = {case.op for case in ROWS} | set(WITHOUT_ROW)
+    tested = {case.op for case in ROWS} | set(WITHOUT_ROW) | set(elsewhere())
     missing = sorted(name for name, opdef in all_ops().items() if opdef.kernel is not None and name not in tested)
     assert not missing, f"{len(missing)} ops without a row: {', '.join(missing)}"
 
@@ -88,3 +88,11 @@ def test_every_op_has_a_row():
 def test_rows_name_ops():
     unknown = {case.op for case in ROWS} - set(all_ops())
     assert not unknown
+
+
+@pytest.mark.parametrize(("op", "path"), sorted(elsewhere().items()))
+def test_elsewhere(op, path):
+    """What a family tests elsewhere is a test that there is."""
+    assert op in all_ops()
+    assert (Path(__file__).parent.parent / path).is_file()
+    assert op not in {case.op for case in ROWS}, "it has a row"
