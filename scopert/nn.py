@@ -90,6 +90,8 @@ from scopert.ops.nn_zero_fraction import zero_fraction as zero_fraction
 from scopert.scope.ctc import ctc_unique_labels as ctc_unique_labels
 from scopert.scope.embedding import embedding_lookup as embedding_lookup
 from scopert.scope.embedding import embedding_lookup_sparse as embedding_lookup_sparse
+from scopert.scope.sampled_loss import nce_loss as nce_loss
+from scopert.scope.sampled_loss import sampled_softmax_loss as sampled_softmax_loss
 from scopert.scope.swish import swish as swish
 
 __all__ = [
@@ -156,11 +158,13 @@ __all__ = [
     "max_pool_v2",
     "max_pool_with_argmax",
     "moments",
+    "nce_loss",
     "normalize_moments",
     "pool",
     "relu",
     "relu6",
     "relu_layer",
+    "sampled_softmax_loss",
     "selu",
     "separable_conv2d",
     "sigmoid",
