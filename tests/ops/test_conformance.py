@@ -19,6 +19,8 @@ ROWS = rows()
 WITHOUT_ROW: dict[str, str] = {
     "Const": "every case is full of them",
     "Placeholder": "every case is full of them",
+    "Abort": "it ends the process",
+    "RefIdentity": "it needs a variable: test_control_flow runs it in a loop",
 }
 # Stateful in TensorFlow, and not here.
 NOT_STATEFUL = frozenset({"Placeholder"})

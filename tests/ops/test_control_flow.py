@@ -151,3 +151,31 @@ def test_loops_print_as_part_of_a_program(graph):
     r = tf.while_loop(lambda i: i < 3, lambda i: i + 1, [0])
     text = str(lower([r], [], []))
     assert "loop %" in text and "repeat: 1 steps" in text and "AddV2" in text
+
+
+def test_a_variable_in_a_loop_and_in_a_branch(graph):
+    v = tf.Variable(1.0)
+    p = tf.placeholder(tf.bool, [])
+
+    def body(i):
+        with tf.control_dependencies([tf.cond(p, lambda: v.assign_add(2.0), lambda: tf.identity(v))]):
+            return i + 1
+
+    done = tf.while_loop(lambda i: i < 3, body, [0])
+    with tf.control_dependencies([done]):
+        after = v.read_value()
+    with tf.Session() as session:
+        session.run(v.initializer)
+        assert session.run(after, {p: False}) == 1.0
+        assert session.run(after, {p: True}) == 7.0
+
+
+def test_what_a_loop_read_does_not_change_with_the_variable(graph):
+    v = tf.Variable([1.0, 2.0])
+    _, kept = tf.while_loop(lambda i, x: i < 1, lambda i, x: (i + 1, v.read_value()), [0, tf.zeros([2])])
+    with tf.control_dependencies([kept]):
+        change = v.assign([5.0, 6.0])
+    with tf.Session() as session:
+        session.run(v.initializer)
+        found, _ = session.run([kept, change])
+        np.testing.assert_array_equal(found, [1.0, 2.0])

@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 graph_programs = importlib.import_module("graph_programs")
 
 _NAMES = ("control_flow_cond", "control_flow_while", "control_flow_gradients", "control_flow_case", "checks",
-          "printing", "script_functions", "tensor_arrays", "queues")  # fmt: skip
+          "printing", "script_functions", "tensor_arrays", "queues", "strings")  # fmt: skip
 _CASES = [(name, title, code) for name in _NAMES for title, code in graph_programs.programs(name).items()]
 _RECORDS = {name: graph_programs.recorded(name) for name in _NAMES}
 
