@@ -411,7 +411,20 @@ from scopert.ops.state_scatter import scatter_nd_sub as scatter_nd_sub
 from scopert.ops.state_scatter import scatter_nd_update as scatter_nd_update
 from scopert.ops.state_scatter import scatter_sub as scatter_sub
 from scopert.ops.state_scatter import scatter_update as scatter_update
+from scopert.ops.string_hash import string_to_hash_bucket as string_to_hash_bucket
+from scopert.ops.string_hash import string_to_hash_bucket_fast as string_to_hash_bucket_fast
+from scopert.ops.string_hash import string_to_hash_bucket_strong as string_to_hash_bucket_strong
 from scopert.ops.string_join import string_join as string_join
+from scopert.ops.string_numbers import as_string as as_string
+from scopert.ops.string_numbers import decode_base64 as decode_base64
+from scopert.ops.string_numbers import decode_raw as decode_raw
+from scopert.ops.string_numbers import encode_base64 as encode_base64
+from scopert.ops.string_numbers import string_to_number as string_to_number
+from scopert.ops.string_text import reduce_join as reduce_join
+from scopert.ops.string_text import regex_replace as regex_replace
+from scopert.ops.string_text import string_split as string_split
+from scopert.ops.string_text import string_strip as string_strip
+from scopert.ops.string_text import substr as substr
 from scopert.ops.tensor_array import TensorArray as TensorArray
 from scopert.runtime.backends import backend_report as backend_report
 from scopert.runtime.devices import devices as devices
@@ -588,6 +601,7 @@ __all__ = [
     "argmin",
     "argsort",
     "as_dtype",
+    "as_string",
     "asin",
     "asinh",
     "assert_equal",
@@ -667,6 +681,8 @@ __all__ = [
     "cumsum",
     "custom_gradient",
     "debugging",
+    "decode_base64",
+    "decode_raw",
     "delete_session_tensor",
     "depth_to_space",
     "device",
@@ -688,6 +704,7 @@ __all__ = [
     "einsum",
     "enable_resource_variables",
     "enable_v2_tensorshape",
+    "encode_base64",
     "ensure_shape",
     "equal",
     "erf",
@@ -864,12 +881,14 @@ __all__ = [
     "reciprocal",
     "reduce_all",
     "reduce_any",
+    "reduce_join",
     "reduce_logsumexp",
     "reduce_max",
     "reduce_mean",
     "reduce_min",
     "reduce_prod",
     "reduce_sum",
+    "regex_replace",
     "register_session_run_conversion_functions",
     "register_tensor_conversion_function",
     "repeat",
@@ -963,7 +982,14 @@ __all__ = [
     "strided_slice",
     "string",
     "string_join",
+    "string_split",
+    "string_strip",
+    "string_to_hash_bucket",
+    "string_to_hash_bucket_fast",
+    "string_to_hash_bucket_strong",
+    "string_to_number",
     "strings",
+    "substr",
     "subtract",
     "summary",
     "svd",
@@ -1084,6 +1110,7 @@ from scopert.ops import state_resource as _state_resource
 from scopert.ops import state_scatter_kernels as _state_scatter_kernels
 from scopert.ops import state_slice_assign as _state_slice_assign
 from scopert.ops import state_variables as _state_variables
+from scopert.ops import string_map as _string_map
 from scopert.ops import tensor_array_ops as _tensor_array_ops
 from scopert.ops import tensor_array_store as _tensor_array_store
 from scopert.ops import training_ops as _training_ops

@@ -32,11 +32,13 @@ from scopert.graph.dtypes import variant as variant
 from scopert.ops.math_cast import cast as cast
 from scopert.ops.math_complex import complex_ as complex
 from scopert.ops.math_statistics import saturate_cast as saturate_cast
+from scopert.ops.string_numbers import as_string as as_string
 
 __all__ = [
     "DType",
     "QUANTIZED_DTYPES",
     "as_dtype",
+    "as_string",
     "bfloat16",
     "bool",
     "cast",

@@ -9,6 +9,9 @@ from scopert.ops.queues import PaddingFIFOQueue as PaddingFIFOQueue
 from scopert.ops.queues import PriorityQueue as PriorityQueue
 from scopert.ops.queues import QueueBase as QueueBase
 from scopert.ops.queues import RandomShuffleQueue as RandomShuffleQueue
+from scopert.ops.string_numbers import decode_base64 as decode_base64
+from scopert.ops.string_numbers import decode_raw as decode_raw
+from scopert.ops.string_numbers import encode_base64 as encode_base64
 from scopert.io import gfile as gfile
 
 __all__ = [
@@ -16,8 +19,11 @@ __all__ = [
     "PriorityQueue",
     "QueueBase",
     "RandomShuffleQueue",
+    "decode_base64",
     "decode_jpeg",
     "decode_png",
+    "decode_raw",
+    "encode_base64",
     "gfile",
     "read_file",
     "write_file",
