@@ -234,6 +234,11 @@ class Graph:
             attrs = {**attrs, "_kernel": local.kernel_labels[opdef.name]}
         self._last_id += 1
         op = Operation(self, self._last_id, full_name, opdef, inputs, attrs, control, "", source.here())
+        op._control_flow_context = local.flow
+        for tensor in inputs:
+            context = tensor._op._control_flow_context
+            if context is not None:
+                context.check_use(op, tensor._op)
         try:
             shapes = opdef.shape(op)
         except ValueError as error:
@@ -253,7 +258,6 @@ class Graph:
         if local.original is not None:
             op._original_op = local.original
         if local.flow is not None:
-            op._control_flow_context = local.flow
             local.flow.AddOp(op)
         return op
 

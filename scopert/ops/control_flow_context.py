@@ -21,7 +21,9 @@ from scopert.graph.tensor import Tensor
 from scopert.ops.array_identity import identity
 from scopert.ops.composite import FlowValue
 from scopert.ops.control_flow_ops import (
+    ENTERS,
     EXITS,
+    SWITCHES,
     context_contains,
     enter,
     identity_of,
@@ -31,6 +33,21 @@ from scopert.ops.control_flow_ops import (
     while_context,
 )
 from scopert.ops.no_op import no_op
+
+
+def _may_record(loop: Any, source_loop: Any) -> bool:
+    """Whether one loop is that of the other's gradient: values go from one to the other through stacks."""
+    state, source_state = loop.grad_state, source_loop.grad_state
+    if state is not None:
+        forward = state.forward_context
+        if context_contains(source_loop, forward) or forward is source_loop.outer_context:
+            return True
+    if source_state is not None:
+        forward = source_state.forward_context
+        if forward is loop:
+            return True
+        return forward.grad_state is not None and forward.grad_state.forward_context is loop
+    return False
 
 
 class ControlFlowContext:
@@ -134,6 +151,35 @@ class ControlFlowContext:
 
     def __str__(self) -> str:
         return self._name
+
+    def check_use(self, op: Operation, source: Operation) -> None:
+        """Called by the graph when `op` takes an output of `source`, which stands in the context.
+
+        Raises
+        ------
+        ValueError
+            If it is a value of a loop, and `op` stands outside.
+        """
+        given = output_context(source)
+        if given is None or given is op._control_flow_context:
+            return
+        source_loop = given.GetWhileContext()
+        if source_loop is None:
+            return
+        loop = while_context(op)
+        if loop is None:
+            # An Enter or Switch may be on its way into a context.
+            if op.type in ENTERS or op.type in SWITCHES:
+                return
+            reason = f"because '{source.name}' is in a while loop."
+        else:
+            if context_contains(source_loop, loop) or _may_record(loop, source_loop):
+                return
+            reason = "because they are in different while loops."
+        raise ValueError(
+            f"Cannot use '{source.name}' as input to '{op.name}' {reason} Return it from the loop's body as a loop "
+            "variable, and use what tf.while_loop returns."
+        )
 
     def _note_outputs(self, op: Operation) -> None:
         context: Any = self

@@ -179,3 +179,17 @@ def test_what_a_loop_read_does_not_change_with_the_variable(graph):
         session.run(v.initializer)
         found, _ = session.run([kept, change])
         np.testing.assert_array_equal(found, [1.0, 2.0])
+
+
+def test_a_value_of_a_loop_cannot_be_used_outside(graph):
+    inside = []
+
+    def body(i):
+        inside.append(i + 1)
+        return inside[-1]
+
+    tf.while_loop(lambda i: i < 3, body, [0])
+    with pytest.raises(ValueError, match="Cannot use 'while/add' as input to 'add' because 'while/add' is in a while"):
+        inside[0] + 1
+    with pytest.raises(ValueError, match="they are in different while loops"):
+        tf.while_loop(lambda i: i < 3, lambda i: i + inside[0], [0])
