@@ -93,6 +93,8 @@ def known_shape(tensor: Tensor) -> Shape:
     if value is not None:
         if value.ndim == 0:
             return None if int(value) == -1 else ()
+        if value.ndim > 1:
+            raise ValueError(f"Shape must be rank 1 but is rank {value.ndim}")
         return tuple(None if n < 0 else int(n) for n in value.tolist())
     rule = _shape_rules.get(tensor._op.type)
     if rule is not None:
@@ -118,6 +120,8 @@ def _is_computed(tensor: Tensor) -> bool:
     op = tensor._op
     if op.type not in _COMPUTED:
         return False
+    if op.type == "Pack" and op.attrs["axis"] != 0:
+        return False
     return op.type in _OF_SHAPES or all(_is_computed(other) for other in op._inputs)
 
 
@@ -136,9 +140,10 @@ def constant_value(tensor: Any, partial: bool = False) -> Any:
     Returns
     -------
     numpy.ndarray or None
+        What is no tensor is given back as it is.
     """
     if not isinstance(tensor, Tensor):
-        return np.asarray(tensor) if isinstance(tensor, (np.ndarray, np.generic)) else None
+        return tensor
     found = known_value(tensor) if _is_computed(tensor) else None
     if found is None and partial and tensor.op.type == "Pack":
         parts = [constant_value(item) for item in tensor.op.inputs]

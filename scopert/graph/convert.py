@@ -73,6 +73,9 @@ def _shape_literal(value: Any, dtype: DType | None = None, name: str | None = No
         dtype = dtypes.int64 if any(n >= 2**31 for n in value.as_list()) else dtypes.int32
     elif dtype not in (dtypes.int32, dtypes.int64):
         raise TypeError(f"Cannot convert a TensorShape to dtype: {dtype}")
+    elif dtype is dtypes.int32 and any(n >= 2**31 for n in value.as_list()):
+        large = next(n for n in value.as_list() if n >= 2**31)
+        raise ValueError(f"Cannot convert a TensorShape to dtype int32; a dimension is too large ({large})")
     return make_constant(np.array(value.as_list(), dtype.np), dtype, name or "shape_as_tensor")
 
 

@@ -109,7 +109,7 @@ def as_array(value: Any, dtype: DType | None = None) -> tuple[Array, DType]:
     if value is None:
         raise ValueError("None values not supported.")
     kind = type(value)
-    if callable(getattr(value, "__array__", None)) and not hasattr(value, "op"):
+    if hasattr(value, "__array_interface__") or (hasattr(value, "__array__") and not hasattr(value, "op")):
         return _from_array(np.asarray(value), dtype)
     if dtype is None:
         if kind is float:
@@ -128,6 +128,8 @@ def _from_array(array: Array, dtype: DType | None) -> tuple[Array, DType]:
         return _as_bytes_array(array), dtypes.string
     if dtype is None:
         dtype = as_dtype(array.dtype)
+    if dtype.is_quantized and array.dtype == dtype.as_numpy_dtype:
+        return array.view(dtype.np), dtype
     if array.dtype != dtype.np:
         array = array.astype(dtype.np)
     return array, dtype

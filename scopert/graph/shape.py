@@ -367,7 +367,17 @@ class TensorShape:
         return self.rank != another.rank or self.dims != another.dims
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return TensorShape, (self._sizes,)
+        return TensorShape, (self.dims,)
+
+    @property
+    def _v2_behavior(self) -> bool:
+        return _iteration_gives_numbers
+
+    def as_proto(self) -> Any:
+        """Return the shape as a TensorShapeProto (with the ``tensorboard`` package)."""
+        from scopert.graph.graph_def import shape_proto
+
+        return shape_proto(self._sizes)
 
 
 def tensor_shape(shape: Shape) -> TensorShape:

@@ -10,7 +10,7 @@ from scopert.errors import InvalidArgumentError
 from scopert.graph.build import apply
 from scopert.graph.opdef import define_op, gradient
 from scopert.graph.operation import Operation
-from scopert.graph.shape import merge
+from scopert.graph.shape import brackets, merge
 from scopert.graph.shape_rules import at_least_rank, same_as_first
 from scopert.graph.tensor import Shape, Tensor
 from scopert.ops.array_concat import concat
@@ -26,7 +26,7 @@ _NUMBERS = "T: {bfloat16, float16, float32, float64, int32, int64, complex64, co
 def _half(source: Shape) -> Shape:
     if source is None:
         return None
-    if len(source) % 2:
+    if len(source) % 2 or not source:
         raise ValueError(f"Input must have even and non-zero rank, input rank is {len(source)}")
     middle = len(source) // 2
     return merge(source[:middle], source[middle:])
@@ -51,7 +51,7 @@ DIAG = define_op(
     inputs="diagonal: T",
     outputs="output: T",
     attrs=_NUMBERS,
-    shape=lambda op: [None if op.inputs[0]._shape is None else op.inputs[0]._shape * 2],
+    shape=lambda op: [(at_least_rank(op.inputs[0]._shape, 1) or ()) * 2 or None],
     kernel=_diag_kernel,
 )
 DIAG_PART = define_op(
@@ -112,8 +112,16 @@ def _matrix_set_diag_rule(op: Operation) -> list[Shape]:
     return [source]
 
 
+def _at_least(array: Any, rank: int, what: str) -> None:
+    if array.ndim < rank:
+        raise InvalidArgumentError(
+            None, None, f"{what} must be at least {rank}-dim, received shape: {brackets(array.shape)}"
+        )
+
+
 def _matrix_diag_kernel(xp: Any, diagonal: Any) -> Any:
     array = tensor_array(xp, diagonal)
+    _at_least(array, 1, "diagonal")
     n = array.shape[-1]
     result = xp.zeros((*array.shape, n), array.dtype)
     result[..., xp.arange(n), xp.arange(n)] = array
@@ -121,10 +129,13 @@ def _matrix_diag_kernel(xp: Any, diagonal: Any) -> Any:
 
 
 def _matrix_diag_part_kernel(xp: Any, x: Any) -> Any:
+    _at_least(x, 2, "input")
     return xp.array(xp.diagonal(x, axis1=-2, axis2=-1))
 
 
 def _matrix_set_diag_kernel(xp: Any, x: Any, diagonal: Any) -> Any:
+    _at_least(x, 2, "input")
+    _at_least(diagonal, 1, "diagonal")
     result = xp.array(x)
     n = min(result.shape[-2:])
     if diagonal.shape != (*result.shape[:-2], n):

@@ -10,7 +10,7 @@ import numpy as np
 from scopert.errors import InvalidArgumentError
 from scopert.graph.build import apply
 from scopert.graph.constant import constant
-from scopert.graph.constant_value import known_shape
+from scopert.graph.constant_value import known_shape, known_value
 from scopert.graph.convert import to_tensor
 from scopert.graph.dtypes import DType, as_dtype, bool_, float32, int32, int64, string, variant
 from scopert.graph.opdef import define_op, gradient
@@ -28,6 +28,9 @@ _SMALL = 1000  # fewer elements than this become a constant
 def _fill_rule(op: Operation) -> list[Shape]:
     if op.inputs[1]._shape not in (None, ()):
         raise ValueError(f"Shape must be rank 0 but is rank {len(op.inputs[1]._shape or ())}")
+    dims = known_value(op.inputs[0])
+    if dims is not None and dims.size and int(dims.min()) < 0:
+        raise ValueError(f"Fill dimensions must be >= 0, got {dims.tolist()}")
     return [known_shape(op.inputs[0])]
 
 

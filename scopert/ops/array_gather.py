@@ -23,7 +23,6 @@ from scopert.ops.array_concat import concat
 from scopert.ops.array_fill import ones, zeros
 from scopert.ops.array_range import range as range_of
 from scopert.ops.array_shape import (
-    canonical_axis,
     expand_dims,
     ints,
     reshape,
@@ -62,7 +61,10 @@ def _gather_rule(op: Operation) -> list[Shape]:
         raise ValueError(f"batch_dims = {batch_dims} must be at most the ranks {len(indices)} and {len(params)}")
     if value is None:
         return [(None,) * (len(params) + len(indices) - batch_dims - 1)]
-    axis = canonical_axis(int(value), len(params))
+    axis = int(value)
+    if not -len(params) <= axis < len(params):
+        raise ValueError(f"Shape must be at least rank {axis + 1 if axis >= 0 else -axis} but is rank {len(params)}")
+    axis %= len(params)
     if axis < batch_dims:
         raise ValueError(f"batch_dims = {batch_dims} must be less than or equal to axis = {axis}")
     head = merge(params[:batch_dims], indices[:batch_dims]) or ()

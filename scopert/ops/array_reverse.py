@@ -9,7 +9,8 @@ from scopert.graph.build import apply
 from scopert.graph.constant_value import known_value
 from scopert.graph.opdef import VIEW, define_op, gradient
 from scopert.graph.operation import Operation
-from scopert.graph.shape_rules import same_as_first
+from scopert.graph.shape import brackets, is_compatible
+from scopert.graph.shape_rules import at_least_rank, same_as_first
 from scopert.graph.tensor import Shape, Tensor
 from scopert.ops.array_shape import ints, tensor_array
 from scopert.public import public
@@ -34,7 +35,7 @@ def _reverse_rule(op: Operation) -> list[Shape]:
             if not -len(source) <= axis < len(source):
                 raise ValueError(f"axis[{len(seen)}] = {axis} is out of valid range [0, {len(source) - 1}]")
             if axis % len(source) in seen:
-                raise ValueError(f"axis {axis} specified more than once.")
+                raise ValueError(f"axis {axis % len(source)} specified more than once.")
             seen.add(axis % len(source))
     return [source]
 
@@ -47,7 +48,8 @@ def _reverse_kernel(xp: Any, tensor: Any, axis: Any) -> Any:
             raise InvalidArgumentError(None, None, f"'axis' = {one} is out of valid range [0, {array.ndim - 1}]")
     canonical = [one % array.ndim for one in axes]
     if len(set(canonical)) != len(canonical):
-        raise InvalidArgumentError(None, None, f"an axis is specified more than once: {list(axes)}")
+        twice = next(one for one in canonical if canonical.count(one) > 1)
+        raise InvalidArgumentError(None, None, f"axis {twice} specified more than once.")
     return _flipped(array, set(canonical))
 
 
@@ -102,8 +104,9 @@ def _sequence_rule(op: Operation) -> list[Shape]:
     seq_dim, batch_dim = op.attrs["seq_dim"], op.attrs["batch_dim"]
     if source is None:
         return [None]
-    if batch_dim >= len(source) or seq_dim >= len(source):
-        raise ValueError(f"batch_dim and seq_dim must be < input rank: {batch_dim} and {seq_dim} vs. {len(source)}")
+    for dim, what in ((batch_dim, "batch_dim"), (seq_dim, "seq_dim")):
+        if dim >= len(source):
+            raise ValueError(f"{what} must be < input rank: {dim} vs. {len(source)}")
     if lengths is not None and None not in (lengths[0], source[batch_dim]) and lengths[0] != source[batch_dim]:
         raise ValueError(f"Dimensions must be equal, but are {source[batch_dim]} and {lengths[0]}")
     return [source]
@@ -171,8 +174,26 @@ def reverse_sequence(
     return apply(REVERSE_SEQUENCE, input, seq_lengths, seq_dim=seq, batch_dim=batch, name=name)
 
 
+def _roll_rule(op: Operation) -> list[Shape]:
+    source, shift, axis = (tensor._shape for tensor in op.inputs)
+    at_least_rank(source, 1)
+    for vector in (shift, axis):
+        if vector is not None and len(vector) > 1:
+            raise ValueError(f"Shape must be at most rank 1 but is rank {len(vector)}")
+    if not is_compatible(shift, axis):
+        raise ValueError(f"shift and axis must have the same size: {brackets(shift)} and {brackets(axis)}")
+    return [source]
+
+
 def _roll_kernel(xp: Any, x: Any, shift: Any, axis: Any) -> Any:
     array = tensor_array(xp, x)
+    if not array.ndim:
+        raise InvalidArgumentError(None, None, "input must be 1-D or higher")
+    for vector, what in ((shift, "shift"), (axis, "axis")):
+        if vector.ndim > 1:
+            raise InvalidArgumentError(
+                None, None, f"{what} must be a scalar or a 1-D vector. Found: {brackets(vector.shape)}"
+            )
     shifts, axes = ints(shift), ints(axis)
     if len(shifts) != len(axes):
         raise InvalidArgumentError(None, None, "shift and axis must have the same size")
@@ -187,7 +208,7 @@ ROLL = define_op(
     inputs="input: T, shift: Tshift, axis: Taxis",
     outputs="output: T",
     attrs="T: type; Tshift: {int32, int64}; Taxis: {int32, int64}",
-    shape=same_as_first,
+    shape=_roll_rule,
     kernel=_roll_kernel,
 )
 

@@ -15,7 +15,7 @@ from scopert.graph.indexed_slices import IndexedSlices
 from scopert.graph.opdef import define_op, gradient
 from scopert.graph.operation import Operation
 from scopert.graph.scopes import name_scope
-from scopert.graph.shape import is_compatible
+from scopert.graph.shape import brackets, is_compatible
 from scopert.graph.tensor import Shape, Tensor
 from scopert.ops.array_concat import concat
 from scopert.ops.array_fill import ones, zeros_like
@@ -38,12 +38,12 @@ def _places(xp: Any, indices: Any, target: tuple[int, ...], what: str) -> tuple[
     limits = xp.asarray(target[:depth], indices.dtype)
     wrong = ((indices < 0) | (indices >= limits)).any(axis=-1)
     if bool(wrong.any()):
-        flat = indices.reshape(-1, depth)
-        first = int(wrong.reshape(-1).argmax())
+        where = [int(i) for i in xp.argwhere(wrong)[0].tolist()]
+        place = f"indices[{','.join(str(i) for i in where)}]" if where else "indices"
         raise InvalidArgumentError(
             None,
             None,
-            f"indices[{first}] = {flat[first].tolist()} does not index into {what} shape {list(target)}",
+            f"{place} = {brackets(ints(indices[tuple(where)]))} does not index into {what} {brackets(target)}",
         )
     return tuple(indices[..., axis] for axis in range(depth))
 
@@ -69,9 +69,11 @@ def _gather_nd_rule(op: Operation) -> list[Shape]:
 
 def _gather_nd_kernel(xp: Any, params: Any, indices: Any) -> Any:
     source = tensor_array(xp, params)
+    if not source.size and indices.size:
+        raise InvalidArgumentError(None, None, "Requested more than 0 entries, but params is empty.")
     if indices.shape[-1] == 0:
         return xp.array(xp.broadcast_to(source, indices.shape[:-1] + source.shape))
-    return source[_places(xp, indices, source.shape, "param")]
+    return source[_places(xp, indices, source.shape, "param shape")]
 
 
 GATHER_ND = define_op(
@@ -170,10 +172,18 @@ def _check_updates(indices: Shape, updates: Shape, target: Shape) -> None:
     depth = _depth(indices)
     if indices is None or updates is None or target is None or depth is None:
         return
-    if not is_compatible(updates, indices[:-1] + target[depth:]):
+    if 0 in target and 0 not in indices and 0 not in updates:
+        raise ValueError("Indices and updates specified for empty output shape")
+    outer = len(indices) - 1
+    if not is_compatible(updates[:outer], indices[:-1]):
         raise ValueError(
-            f"The updates must have the shape of the indices without their last axis, then that of the slices: "
-            f"got indices {indices}, updates {updates}, output {target}"
+            f"The outer {outer} dimensions of indices.shape={brackets(indices)} must match the outer {outer} "
+            f"dimensions of updates.shape={brackets(updates)}"
+        )
+    if not is_compatible(updates[outer:], target[depth:]):
+        raise ValueError(
+            f"The inner {len(target) - depth} dimensions of output.shape={brackets(target)} must match the inner "
+            f"{len(updates) - outer} dimensions of updates.shape={brackets(updates)}"
         )
 
 
@@ -202,12 +212,14 @@ def _scatter_kernel(xp: Any, indices: Any, updates: Any, shape: Any) -> Any:
         result.fill(b"")
     else:
         result = xp.zeros(target, values.dtype)
+    if indices.size and values.size and not result.size:
+        raise InvalidArgumentError(None, None, "Indices and updates specified for empty output")
     _expected(indices, values, target)
     if not indices.size:
         return result
     places = _places(xp, indices, target, "shape")
     if values.dtype == object:
-        result[places] = values
+        np.add.at(result, places, values)  # strings are joined
     else:
         xp.add.at(result, places, values)
     return result

@@ -17,6 +17,7 @@ from scopert.graph.operation import Operation
 from scopert.graph.scopes import name_scope
 from scopert.graph.shape import brackets, is_known, merge, num_elements
 from scopert.graph.shape_rules import scalar
+from scopert.graph.sparse_tensor import is_sparse
 from scopert.graph.tensor import Shape, Tensor
 from scopert.ops.raw import raw
 from scopert.public import public
@@ -55,7 +56,7 @@ def canonical_axis(axis: int, rank: int, what: str = "axis") -> int:
 
 def _dense_shape(tensor: Any) -> Tensor | None:
     """The shape of a sparse tensor, which knows it; None for others."""
-    return getattr(tensor, "dense_shape", None) if hasattr(type(tensor), "_to_components") else None
+    return tensor.dense_shape if is_sparse(tensor) else None
 
 
 SHAPE = define_op(
@@ -249,32 +250,30 @@ def _reshape_rule(op: Operation) -> list[Shape]:
     return [tuple(count // rest if n is None else n for n in target)]
 
 
+def _missing_size(source: tuple[int, ...], target: list[int]) -> int:
+    """The size that -1 stands for. Sizes of 0 count on neither side, so that it is known beside them too."""
+    product = int(np.prod([n for n in target if n > 0], dtype=np.int64))
+    count = int(np.prod([n for n in source if n or 0 not in target], dtype=np.int64))
+    if count % product:
+        raise InvalidArgumentError(
+            None,
+            None,
+            f"Input to reshape is a tensor with {int(np.prod(source, dtype=np.int64))} values, but the requested "
+            f"shape requires a multiple of {product}",
+        )
+    return count // product
+
+
 def _reshape_kernel(xp: Any, tensor: Any, shape: Any) -> Any:
     array = tensor_array(xp, tensor)
-    target = list(ints(shape))
-    wanted = 1
-    for n in target:
-        wanted *= n if n != -1 else 1
+    target = list(ints(shape)) if shape.size else []
     text = f"[{','.join(str(n) for n in target)}]"
     if target.count(-1) == 1:
-        if wanted == 0:
-            raise InvalidArgumentError(
-                None,
-                None,
-                "reshape cannot infer the missing input size for an empty tensor unless all specified input "
-                "sizes are non-zero",
-            )
-        if array.size % wanted:
-            raise InvalidArgumentError(
-                None,
-                None,
-                f"Input to reshape is a tensor with {array.size} values, but the requested shape requires a "
-                f"multiple of {wanted}",
-            )
-        target[target.index(-1)] = array.size // wanted
-    elif min(target, default=0) < 0:
+        target[target.index(-1)] = _missing_size(array.shape, target)
+    wanted = int(np.prod(target, dtype=np.int64))
+    if min(target, default=0) < 0:
         raise InvalidArgumentError(None, None, f"Size must be non-negative, except for one -1: {text}")
-    elif wanted != array.size:
+    if wanted != array.size:
         raise InvalidArgumentError(
             None,
             None,
@@ -339,6 +338,8 @@ def _expand_dims_rule(op: Operation) -> list[Shape]:
     dim = known_value(op.inputs[1])
     if dim is None:
         return [(None,) * (len(source) + 1)]
+    if dim.size != 1:
+        raise ValueError("'dim' must be a tensor with a single value")
     axis = int(dim.reshape(-1)[0])
     if not -1 - len(source) <= axis <= len(source):
         raise ValueError(f"dim {axis} not in the interval [{-1 - len(source)}, {len(source)}].")

@@ -45,7 +45,9 @@ def _nd_rule(op: Operation) -> list[Shape]:
     if block is None:
         rest = (None,) * (len(source) - 1) if count is None else (*(None,) * count, *source[count + 1 :])
         return [(None, *rest)]
-    sizes = [int(size) for size in block]
+    sizes = [int(size) for size in block.reshape(-1)]
+    if margins is not None and (margins.shape != (len(sizes), 2) or (margins.size and int(margins.min()) < 0)):
+        raise ValueError(f"paddings and crops must be non-negative, two for each block size, got {margins.tolist()}")
     if min(sizes, default=1) < 1:
         raise ValueError(f"block_shape must be positive, got {sizes}")
     blocks = int(np.prod(sizes, dtype=np.int64))

@@ -30,6 +30,8 @@ def _pieces(xp: Any, array: Any, sizes: list[int], axis: int) -> tuple[Any, ...]
 
 
 def _axis_in(xp: Any, axis: Any, array: Any) -> int:
+    if axis.size != 1:
+        raise InvalidArgumentError(None, None, "split_dim_tensor must have exactly one element.")
     where = ints(axis)[0]
     if not -array.ndim <= where < array.ndim:
         raise InvalidArgumentError(
@@ -97,8 +99,6 @@ def _split_v_rule(op: Operation) -> list[Shape]:
     if value is None:
         return [(None,) * len(source)] * count
     axis = canonical_axis(int(value), len(source), "split_dim")
-    if count == 1:
-        return [source]
     found = known_shape(op.inputs[1])
     sizes = list((None,) * count if found is None or len(found) != count else found)
     length = source[axis]

@@ -52,7 +52,7 @@ PACK = define_op(
 
 @static_shape("Pack")
 def _shape_from_pack(op: Operation) -> Shape:
-    if any(tensor._shape != () for tensor in op.inputs):
+    if any(tensor._shape not in ((), None) for tensor in op.inputs):
         return None
     sizes: list[int | None] = []
     for tensor in op.inputs:

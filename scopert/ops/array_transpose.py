@@ -41,8 +41,11 @@ def _transpose_rule(op: Operation) -> list[Shape]:
 
 def _permutation(perm: Any, rank: int) -> tuple[int, ...]:
     axes = tuple(axis + rank if axis < 0 else axis for axis in ints(perm)) if rank or len(perm) else ()
-    if sorted(axes) != list(range(rank)):
-        raise InvalidArgumentError(None, None, f"perm {list(axes)} is not a permutation of the {rank} axes")
+    if len(axes) != rank:
+        raise InvalidArgumentError(None, None, f"transpose expects a vector of size {rank}. But input(1) is {list(axes)}")
+    for axis in range(rank):
+        if axis not in axes:
+            raise InvalidArgumentError(None, None, f"{axis} is missing from {{{','.join(str(a) for a in axes)}}}.")
     return axes
 
 

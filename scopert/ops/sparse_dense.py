@@ -15,6 +15,7 @@ from scopert.graph.dtypes import int64
 from scopert.graph.opdef import define_op, gradient
 from scopert.graph.operation import Operation
 from scopert.graph.scopes import name_scope
+from scopert.graph.shape import brackets
 from scopert.graph.shape_rules import same_as
 from scopert.graph.sparse_tensor import SparseTensor, as_sparse_tensor, sparse_operators
 from scopert.graph.tensor import Shape, Tensor
@@ -71,15 +72,15 @@ def _to_dense_kernel(
 ) -> Any:
     if sparse_indices.ndim > 2:
         raise InvalidArgumentError(
-            None, None, f"sparse_indices should be a scalar, vector, or matrix, got shape {list(sparse_indices.shape)}"
+            None, None, f"sparse_indices should be a scalar, vector, or matrix, got shape {brackets(sparse_indices.shape)}"
         )
     if output_shape.ndim != 1:
-        raise InvalidArgumentError(None, None, f"output_shape should be a vector, got shape {list(output_shape.shape)}")
+        raise InvalidArgumentError(None, None, f"output_shape should be a vector, got shape {brackets(output_shape.shape)}")
     values = tensor_array(xp, sparse_values)
     count = 1 if sparse_indices.ndim == 0 else len(sparse_indices)
     if values.ndim > 1 or (values.ndim == 1 and len(values) != count):
         raise InvalidArgumentError(
-            None, None, f"sparse_values has incorrect shape {list(values.shape)}, should be [] or [{count}]"
+            None, None, f"sparse_values has incorrect shape {brackets(values.shape)}, should be [] or [{count}]"
         )
     if getattr(default_value, "ndim", 0):
         raise InvalidArgumentError(None, None, "default_value should be a scalar.")
@@ -196,9 +197,13 @@ def _matmul_kernel(
         raise InvalidArgumentError(
             None, None, f"Cannot multiply A and B: inner dimension does not match: {columns} vs. {dense.shape[0]}"
         )
-    for index, limit in ((at, rows), (inner, columns)):
-        if bool(((index < 0) | (index >= limit)).any()):
-            raise InvalidArgumentError(None, None, f"an index of the sparse matrix is not in [0, {limit})")
+    for name, index, limit, column in (("k", inner, columns, 1), ("m", at, rows, 0)):
+        wrong = (index < 0) | (index >= limit)
+        if bool(wrong.any()):
+            row, place = int(wrong.argmax()), 1 - column if adjoint_a else column
+            raise InvalidArgumentError(
+                None, None, f"{name} ({int(index[row])}) from index[{row},{place}] out of bounds (>={limit})"
+            )
     result = xp.zeros((rows, dense.shape[1]), values.dtype)
     xp.add.at(result, at, values[:, None] * dense[inner])
     return result

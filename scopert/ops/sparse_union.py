@@ -12,7 +12,7 @@ from scopert.graph.convert import to_tensor
 from scopert.graph.opdef import define_op, gradient
 from scopert.graph.operation import Operation
 from scopert.graph.scopes import name_scope
-from scopert.graph.shape import broadcast, is_known
+from scopert.graph.shape import brackets, broadcast, is_known
 from scopert.graph.shape_rules import same_as
 from scopert.graph.sparse_tensor import SparseTensor, as_sparse_tensor, is_sparse
 from scopert.graph.tensor import Shape
@@ -33,6 +33,10 @@ def flat_places(xp: Any, indices: Any, target: tuple[int, ...]) -> Any:
 
 def _same_shape(a_shape: Any, b_shape: Any) -> tuple[int, ...]:
     left, right = ints(a_shape), ints(b_shape)
+    if len(left) != len(right):
+        raise InvalidArgumentError(
+            None, None, f"Operands do not have the same ranks; got shapes: {brackets(left)} and {brackets(right)}"
+        )
     if left != right:
         raise InvalidArgumentError(
             None, None, f"Operands' shapes do not match: got {list(left)} and {list(right)}"
@@ -68,6 +72,9 @@ def _combined(xp: Any, a: Any, b: Any, function: Any) -> tuple[Any, Any, Any, tu
     _check_parts(a_indices, a_values, a_shape)
     _check_parts(b_indices, b_values, b_shape)
     target = _same_shape(a_shape, b_shape)
+    # Indices are not checked against the shape, so they may lie beyond it.
+    beyond = xp.concatenate([a_indices, b_indices]).max(axis=0, initial=-1) + 1
+    target = tuple(max(n, int(m)) for n, m in zip(target, beyond.tolist(), strict=True))
     flat, at_a, at_b = _union(xp, flat_places(xp, a_indices, target), flat_places(xp, b_indices, target))
     left, right = xp.zeros(len(flat), a_values.dtype), xp.zeros(len(flat), a_values.dtype)
     left[at_a], right[at_b] = a_values, b_values
