@@ -75,8 +75,10 @@ def _refuse_constraint(variable: Any) -> None:
 def _constrained(variable: Any, update: Any) -> Any:
     if variable.constraint is None:
         return update
+    # The value once it is updated: not the read that was made with a reference variable, which may come first.
+    value = variable._ref() if isinstance(variable, RefVariable) else variable
     with control_dependencies([update]):
-        return variable.assign(variable.constraint(variable))
+        return variable.assign(variable.constraint(value))
 
 
 def target_of(variable: Any) -> Target:
