@@ -90,6 +90,7 @@ from scopert.ops.nn_zero_fraction import zero_fraction as zero_fraction
 from scopert.scope.ctc import ctc_unique_labels as ctc_unique_labels
 from scopert.scope.embedding import embedding_lookup as embedding_lookup
 from scopert.scope.embedding import embedding_lookup_sparse as embedding_lookup_sparse
+from scopert.scope.safe_embedding import safe_embedding_lookup_sparse as safe_embedding_lookup_sparse
 from scopert.scope.sampled_loss import nce_loss as nce_loss
 from scopert.scope.sampled_loss import sampled_softmax_loss as sampled_softmax_loss
 from scopert.scope.swish import swish as swish
@@ -164,6 +165,7 @@ __all__ = [
     "relu",
     "relu6",
     "relu_layer",
+    "safe_embedding_lookup_sparse",
     "sampled_softmax_loss",
     "selu",
     "separable_conv2d",
