@@ -1,6 +1,8 @@
 """Generated from the @public table by scopert/compat/namespace.py; do not edit."""
 # ruff: noqa
 
+from scopert.losses.average import compute_average_loss as compute_average_loss
+from scopert.losses.average import scale_regularization_loss as scale_regularization_loss
 from scopert.ops.array_depth import depth_to_space as depth_to_space
 from scopert.ops.array_depth import space_to_depth as space_to_depth
 from scopert.ops.array_space import space_to_batch as space_to_batch
@@ -109,6 +111,7 @@ __all__ = [
     "bias_add",
     "collapse_repeated",
     "compute_accidental_hits",
+    "compute_average_loss",
     "conv1d",
     "conv1d_transpose",
     "conv2d",
@@ -167,6 +170,7 @@ __all__ = [
     "relu_layer",
     "safe_embedding_lookup_sparse",
     "sampled_softmax_loss",
+    "scale_regularization_loss",
     "selu",
     "separable_conv2d",
     "sigmoid",

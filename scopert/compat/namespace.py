@@ -114,9 +114,13 @@ def _render_module(module: str, members: dict[str, tuple[str, str]], children: l
 
 def _registrations(imported: set[str]) -> str:
     """Imports of the modules that only register things: gradient rules, operators, ops without a wrapper."""
-    names = sorted(path.stem for path in (ROOT / "ops").glob("*.py") if path.stem != "__init__")
-    found = [name for name in names if f"scopert.ops.{name}" not in imported]
-    return "".join(f"from scopert.ops import {name} as _{name}\n" for name in found)
+    found = [
+        (room, path.stem)
+        for room in ("ops", "derivatives")
+        for path in sorted((ROOT / room).glob("*.py"))
+        if path.stem != "__init__" and f"scopert.{room}.{path.stem}" not in imported
+    ]
+    return "".join(f"from scopert.{room} import {name} as _{room}_{name}\n" for room, name in found)
 
 
 def main() -> int:
