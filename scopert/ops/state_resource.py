@@ -168,8 +168,11 @@ VARIABLE_SHAPE = define_op(
 
 
 def variable_shape(handle: Tensor, out_type: DType = int32) -> Tensor:
-    """The shape of the variable behind a handle: a constant if it is known."""
-    shape = handle_shape(handle)
+    """The shape of the variable behind a handle: a constant if it is known.
+
+    What came through control flow is asked in the run, as in TensorFlow.
+    """
+    shape = handle_shape(handle) if handle._op.type in ("VarHandleOp", "Identity") else None
     if shape is None or None in shape:
         made: Tensor = apply(VARIABLE_SHAPE, handle, out_type=out_type)
         return made
