@@ -12,6 +12,7 @@ from scopert.graph.convert import to_tensor
 from scopert.graph.dtypes import DType, resource
 from scopert.graph.operation import Operation
 from scopert.graph.scopes import colocate_with, control_dependencies
+from scopert.graph.shape import is_known
 from scopert.graph.tensor import Tensor
 from scopert.ops.array_fill import zeros, zeros_like
 from scopert.ops.array_identity import identity
@@ -26,7 +27,7 @@ from scopert.ops.control_flow_ops import (
     switch_ref_or_tensor,
     while_context,
 )
-from scopert.ops.state_resource import handle_of, variable_shape
+from scopert.ops.state_resource import handle_of, handle_shape, variable_shape
 
 
 def flow_state(between: list[Operation], colocate: bool) -> FlowState | None:
@@ -130,8 +131,14 @@ class FlowState:
         dead_branch = op.type in SWITCHES
         context = op._control_flow_context
         value = to_tensor(op.outputs[index])
-        if value.shape.is_fully_defined():
-            result: Tensor = constant(0, shape=value.shape, dtype=value.dtype)
+        known, dtype = value._shape, value.dtype
+        if dtype is resource:
+            # TensorFlow fails here; the gradient is that of the variable's value.
+            known, dtype = handle_shape(value), _handle_dtype(value)
+            if not is_known(known):
+                raise ValueError(f"the zero gradient of {value} needs the shape of the variable behind it")
+        if is_known(known):
+            result: Tensor = constant(0, shape=known, dtype=dtype)
             if dead_branch:
                 pred = state.history_map[context.pred]
                 result = switch_ref_or_tensor(result, pred)[1 - context.branch]

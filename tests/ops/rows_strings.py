@@ -1,4 +1,4 @@
-"""Rows of the string ops; their hashes and texts are compared with TensorFlow's in test_control_flow_graphs."""
+"""Rows of the string ops; their hashes and texts are compared with TensorFlow's in test_recorded_graphs."""
 
 import numpy as np
 from ops.conformance import Case

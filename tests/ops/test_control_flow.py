@@ -1,4 +1,4 @@
-"""Conds and loops: what they compute. For what they are built of see test_control_flow_graphs."""
+"""Conds and loops: what they compute. For what they are built of see test_recorded_graphs."""
 
 import numpy as np
 import pytest
@@ -193,3 +193,14 @@ def test_a_value_of_a_loop_cannot_be_used_outside(graph):
         inside[0] + 1
     with pytest.raises(ValueError, match="they are in different while loops"):
         tf.while_loop(lambda i: i < 3, lambda i: i + inside[0], [0])
+
+
+def test_a_resource_variable_in_one_branch_of_a_cond_in_a_loop(graph):
+    v = tf.get_variable("v", [], initializer=tf.constant_initializer(2.0), use_resource=True)
+    _, r = tf.while_loop(
+        lambda i, x: i < 3, lambda i, x: (i + 1, tf.cond(i < 1, lambda: x * v, lambda: x + 1.0)), [0, 3.0]
+    )
+    (gradient,) = tf.gradients(r, v)
+    with tf.Session() as session:
+        session.run(v.initializer)
+        assert session.run([r, gradient]) == [8.0, 3.0]

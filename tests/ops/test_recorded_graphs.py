@@ -1,4 +1,4 @@
-"""What conds, loops and their gradients are built of, operation by operation, as TensorFlow 1.15.5 recorded it."""
+"""Control flow, checks, queues, strings: operation by operation what TensorFlow 1.15.5 built, and what came out."""
 
 import importlib
 import sys
@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 graph_programs = importlib.import_module("graph_programs")
 
 _NAMES = ("control_flow_cond", "control_flow_while", "control_flow_gradients", "control_flow_case", "checks",
-          "printing", "script_functions", "tensor_arrays", "queues", "strings")  # fmt: skip
+          "printing", "script_functions", "tensor_arrays", "queues", "strings", "control_flow_variables")  # fmt: skip
 _CASES = [(name, title, code) for name in _NAMES for title, code in graph_programs.programs(name).items()]
 _RECORDS = {name: graph_programs.recorded(name) for name in _NAMES}
 
