@@ -48,11 +48,9 @@ def _kernel(function: str) -> Any:
             raise InvalidArgumentError(
                 None, None, f"Reduction axis {axis % x.ndim} is empty in shape {list(x.shape)}"
             )
-        if x.dtype.kind in "fVc":  # comparisons with NaN are false: NaN is only chosen in the first place
+        if x.dtype.kind in "fV":  # NaN is neither greater nor less than the start
             filler = xp.array(-xp.inf if function == "argmax" else xp.inf).astype(x.dtype)
-            first_is_nan = xp.isnan(xp.take(x, xp.array([0]), axis=axis))
             found = getattr(xp, function)(xp.where(xp.isnan(x), filler, x), axis=axis)
-            found = xp.where(xp.squeeze(first_is_nan, axis), 0, found)
         else:
             found = getattr(xp, function)(x, axis=axis)
         return found.astype(output_type.np)

@@ -37,7 +37,7 @@ def _add(xp: Any, x: Array, y: Array) -> Array:
 
 def _truncate_div(xp: Any, x: Array, y: Array) -> Array:
     if not _is_integer(x):
-        return xp.trunc(x / y)
+        return x / y  # TensorFlow cuts off integers only
     _check_divisor(xp, x, y)
     quotient = xp.floor_divide(x, y)
     rest = x - quotient * y
@@ -60,7 +60,7 @@ def _floor_mod(xp: Any, x: Array, y: Array) -> Array:
         _check_divisor(xp, x, y)
         return xp.mod(x, y)
     rest = xp.fmod(x, y)
-    return xp.where((x < 0) == (y < 0), rest, xp.fmod(rest + y, y))
+    return xp.where((rest != 0) & ((rest < 0) != (y < 0)), rest + y, rest)
 
 
 def _truncate_mod(xp: Any, x: Array, y: Array) -> Array:
@@ -294,7 +294,7 @@ def realdiv(x: Any, y: Any, name: str | None = None) -> Tensor:
 
 @public("truncatediv")
 def truncatediv(x: Any, y: Any, name: str | None = None) -> Tensor:
-    """``x / y`` rounded toward zero; integers divided by zero are an InvalidArgumentError in the run."""
+    """``x / y``, of integers rounded toward zero; those divided by zero are an InvalidArgumentError in the run."""
     return apply(TRUNCATE_DIV, x, y, name=name)
 
 

@@ -233,7 +233,10 @@ def reduce_max(
     input_tensor: Any, axis: Any = None, keepdims: bool | None = None, name: str | None = None,
     reduction_indices: Any = None, keep_dims: bool | None = None,
 ) -> Tensor:  # fmt: skip
-    """The greatest element over axes; arguments as `reduce_sum`. Of no elements: the lowest value."""
+    """The greatest element over axes; arguments as `reduce_sum`. Of no elements: the lowest value.
+
+    NaN if one of them is (in TensorFlow that depends on the processor).
+    """
     return _reduce(MAX, input_tensor, axis, keepdims, name, reduction_indices, keep_dims)
 
 

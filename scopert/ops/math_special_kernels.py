@@ -239,9 +239,11 @@ def _igamma_pair(xp: Any, a: Array, x: Array) -> tuple[Array, Array]:
     fraction = _igammac_fraction(xp, xp.where(upper, a, 1.0), xp.where(upper, x, 2.0))
     low = xp.where(upper, 1 - fraction, series)
     high = xp.where(upper, fraction, 1 - series)
-    at_zero, at_infinity = (a > 0) & (x == 0), (a > 0) & xp.isinf(x) & (x > 0)
-    low = xp.where(usable, low, xp.where(at_zero, 0.0, xp.where(at_infinity, 1.0, xp.nan)))
-    high = xp.where(usable, high, xp.where(at_zero, 1.0, xp.where(at_infinity, 0.0, xp.nan)))
+    # Limits; of a = 0 and x = 0 TensorFlow gives 0 below and nothing above.
+    nothing_below = (a > 0) & ((x == 0) | (xp.isinf(a) & (x > 0) & xp.isfinite(x)))
+    all_below = (a > 0) & xp.isfinite(a) & xp.isinf(x) & (x > 0)
+    low = xp.where(usable, low, xp.where(nothing_below | (x == 0), 0.0, xp.where(all_below, 1.0, xp.nan)))
+    high = xp.where(usable, high, xp.where(nothing_below, 1.0, xp.where(all_below, 0.0, xp.nan)))
     return low, high
 
 

@@ -96,7 +96,7 @@ def with_dependencies(dependencies: Iterable[Any], output_tensor: Any, name: str
     before = list(dependencies)
     with (
         name_scope(name, "control_dependency", [*before, output_tensor]) as scope,
-        colocate_with(output_tensor),
+        colocate_with(output_tensor.op if isinstance(output_tensor, IndexedSlices) else output_tensor),
         control_dependencies(before),
     ):
         if isinstance(output_tensor, IndexedSlices):

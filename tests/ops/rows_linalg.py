@@ -2,7 +2,7 @@
 
 import numpy as np
 import scipy.linalg
-from ops.conformance import COMPLEX, FLOATS, Case
+from ops.conformance import COMPLEX, Case
 
 import scopert as tf
 from scopert.graph.build import apply
@@ -88,7 +88,7 @@ def fourier(rank):
     length = np.array([2, 3, 4][-rank:], np.int32)
     half = np.fft.rfftn(SIGNAL, axes=axes)
     tail = [*SIGNAL.shape[3 - rank : -1], 4]
-    rows = [
+    return [
         Case("FFT" + suffix, [SIGNAL + 0.5j * SIGNAL[::-1]], lambda x: np.fft.fftn(x, axes=axes), dtypes=COMPLEX, gradient=False,
              tolerance=20),
         Case("IFFT" + suffix, [SIGNAL + 0.5j * SIGNAL[::-1]], lambda x: np.fft.ifftn(x, axes=axes), dtypes=COMPLEX,
@@ -103,7 +103,6 @@ def fourier(rank):
         Case("IFFT" + suffix, [SIGNAL, SIGNAL[::-1]], run=lambda x, y: _parts(apply(find_op("IFFT" + suffix), tf.complex(x, y))),
              dtypes=("float64",), label="gradient", gradient=True),
     ]  # fmt: skip
-    return rows
 
 
 def _parts(x):

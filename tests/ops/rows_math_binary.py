@@ -50,11 +50,13 @@ ROWS = [
          dtypes=("string",), label="strings"),
     *arithmetic("RealDiv", np.divide, second=True), complex_case("RealDiv", np.divide),
     *arithmetic("Div", np.divide), *integers("Div", truncated),
-    *arithmetic("TruncateDiv", truncated, gradient=False), *integers("TruncateDiv", truncated),
+    *arithmetic("TruncateDiv", np.divide, gradient=False), *integers("TruncateDiv", truncated),
     *arithmetic("FloorDiv", lambda x, y: np.floor(x / y), gradient=False), *integers("FloorDiv", np.floor_divide),
     *(Case("FloorMod", [[[-2.6, 0.8, 3.1], [1.7, -0.3, 4.2]], y], lambda x, y: x - np.floor(x / y) * y, label=label,
            tolerance=4)
       for label, y in (("", [[1.25, -2.0, 0.5], [-3.0, 2.0, 1.75]]), ("row", [0.5, -1.5, 2.0]), ("scalar", 0.9))), *integers("FloorMod", np.mod),
+    Case("FloorMod", [[1.0, -1.0, 0.0, 5.5], [-np.inf, np.inf, -np.inf, -2.0]],
+         lambda x, y: np.array([-np.inf, np.inf, 0.0, -0.5]), label="infinite", gradient=False),
     *arithmetic("TruncateMod", np.fmod, gradient=False), *integers("TruncateMod", np.fmod),
     *arithmetic("Mod", np.fmod, gradient=False), *integers("Mod", np.fmod),
     *(Case(op, [M, np.array([0], np.int32)], error="Integer division by zero", dtypes=("int32",), label="by zero")

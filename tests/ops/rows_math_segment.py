@@ -87,6 +87,8 @@ ROWS = [
     *(row for op, f in (("ArgMax", np.argmax), ("ArgMin", np.argmin)) for row in (
         Case(op, [X, np.array(0, np.int32)], lambda x, a, f=f: f(x, 0), dtypes=HALVES, gradient=False),
         Case(op, [X, np.array(-1, np.int64)], lambda x, a, f=f: f(x, 1), {"output_type": "int32"}, label="last", gradient=False),
+        Case(op, [[[np.nan, 1.0, 2.0, np.nan, 0.0]], np.array(1, np.int32)], lambda x, a, f=f: f([[1.5, 1, 2, 1.5, 0]], 1),
+             label="nan", gradient=False),
         Case(op, [[[1.0, 1.0, 0.0, 0.0]], np.array(1, np.int32)], lambda x, a, f=f: f(x, 1), label="ties", gradient=False),
         Case(op, [X, np.array(2, np.int32)], error="Expected dimension in the range", label="axis", fed=(1,)),
         Case(op, [np.zeros((2, 0)), np.array(1, np.int32)], error="is empty", label="empty", fed=(1,)))),
