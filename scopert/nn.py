@@ -45,6 +45,7 @@ from scopert.ops.nn_ctc import ctc_beam_search_decoder as ctc_beam_search_decode
 from scopert.ops.nn_ctc import ctc_beam_search_decoder_v2 as ctc_beam_search_decoder_v2
 from scopert.ops.nn_ctc import ctc_greedy_decoder as ctc_greedy_decoder
 from scopert.ops.nn_ctc import ctc_loss as ctc_loss
+from scopert.ops.nn_ctc import ctc_loss_v2 as ctc_loss_v2
 from scopert.ops.nn_ctc_labels import collapse_repeated as collapse_repeated
 from scopert.ops.nn_depthwise import depthwise_conv2d as depthwise_conv2d
 from scopert.ops.nn_depthwise import depthwise_conv2d_native as depthwise_conv2d_native
@@ -129,6 +130,7 @@ __all__ = [
     "ctc_beam_search_decoder_v2",
     "ctc_greedy_decoder",
     "ctc_loss",
+    "ctc_loss_v2",
     "ctc_unique_labels",
     "depth_to_space",
     "depthwise_conv2d",

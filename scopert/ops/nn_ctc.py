@@ -8,15 +8,23 @@ import numpy as np
 
 from scopert.errors import InvalidArgumentError
 from scopert.graph.build import apply
+from scopert.graph.convert import convert_to_tensor
+from scopert.graph.dtypes import int32
 from scopert.graph.opdef import HOST, define_op, gradient
 from scopert.graph.operation import Operation
+from scopert.graph.scopes import name_scope
 from scopert.graph.shape import merge
 from scopert.graph.shape_rules import with_rank
 from scopert.graph.sparse_tensor import SparseTensor
 from scopert.graph.tensor import Shape, Tensor
 from scopert.ops import ctc_kernels as kernels
+from scopert.ops.array_concat import concat
 from scopert.ops.array_identity import prevent_gradient
+from scopert.ops.array_mask import sequence_mask
+from scopert.ops.array_scatter import gather_nd
 from scopert.ops.array_transpose import transpose
+from scopert.ops.array_where import where
+from scopert.ops.math_cast import cast
 from scopert.ops.nn_arguments import one_of
 from scopert.ops.nn_cross_entropy import scale_rows
 from scopert.ops.softmax_kernels import log_softmax
@@ -212,6 +220,70 @@ def ctc_loss(
         ignore_longer_outputs_than_inputs=ignore_longer_outputs_than_inputs,
     )  # fmt: skip
     return loss
+
+
+def _blank_last(logits: Tensor, blank: int, values: Tensor) -> tuple[Tensor, Tensor]:
+    """Scores with the blank moved to the end, and labels that count without it."""
+    parts = [logits[:, :, :blank], logits[:, :, blank + 1 :], logits[:, :, blank : blank + 1]]
+    return concat(parts, axis=2), where(values < blank, values, values - 1)
+
+
+@public("nn.ctc_loss_v2")
+def ctc_loss_v2(
+    labels: Any,
+    logits: Any,
+    label_length: Any,
+    logit_length: Any,
+    logits_time_major: bool = True,
+    unique: Any = None,
+    blank_index: int | None = None,
+    name: str | None = None,
+) -> Tensor:
+    """`ctc_loss` for dense or sparse labels and any class as the blank.
+
+    Parameters
+    ----------
+    labels : SparseTensor, or tensor-like of int
+        ``(batch, position)``.
+    logits : tensor-like of floats
+        ``(time, batch, classes)``, or batch first without `logits_time_major`; the number of classes is known.
+    label_length : tensor-like of int, optional
+        How many of the dense labels of each example count: at least one. Not used for sparse labels.
+    logit_length : tensor-like of int
+    unique : object
+        Not used: it spares TensorFlow a step that is not done here.
+    blank_index : int, optional
+        0 by default for dense labels, and to be given for sparse ones; negative numbers count from the end.
+
+    Raises
+    ------
+    ValueError
+        If `blank_index` is missing or outside of the classes.
+    """
+    with name_scope(name, "ctc_loss", [logits, logit_length]):
+        logits = convert_to_tensor(logits, name="logits")
+        classes = None if logits._shape is None else logits._shape[2]
+        if classes is None:
+            raise ValueError(f"ctc_loss needs to know the number of classes: {logits!r}")
+        if isinstance(labels, SparseTensor):
+            if blank_index is None:
+                raise ValueError("blank_index must be given when using SparseTensor labels.")
+            indices, values = labels.indices, labels.values
+        else:
+            blank_index = 0 if blank_index is None else blank_index
+            labels = convert_to_tensor(labels, name="labels")
+            width = labels._shape[1] if labels._shape is not None else None
+            indices = where(sequence_mask(label_length, maxlen=width))
+            values = cast(gather_nd(labels, indices), int32)
+        blank = blank_index + classes if blank_index < 0 else blank_index
+        if not 0 <= blank < classes:
+            raise ValueError(f"blank_index {blank_index} is outside of the {classes} classes.")
+        if blank != classes - 1:
+            logits, values = _blank_last(logits, blank, values)
+        if not logits_time_major:
+            logits = transpose(logits, [1, 0, 2])
+        loss, _ = apply(CTC_LOSS, logits, indices, values, cast(logit_length, int32))
+        return loss
 
 
 @public("nn.ctc_greedy_decoder")
