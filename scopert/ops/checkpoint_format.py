@@ -8,6 +8,7 @@ in the metadata. TensorFlow's own format is not read or written.
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 from collections.abc import Sequence
@@ -298,8 +299,9 @@ def _strings(data: bytes, shape: tuple[int, ...]) -> Array:
 
 
 def exists(prefix: str) -> bool:
-    """Whether there is a checkpoint of this prefix."""
-    return os.path.exists(index_file(prefix))
+    """Whether there is a checkpoint of this prefix, which may be a pattern."""
+    name = index_file(prefix)
+    return os.path.exists(name) or bool(glob.glob(name))
 
 
 def files_of(prefix: str) -> list[str]:

@@ -2,6 +2,7 @@
 # ruff: noqa
 
 from scopert.ops.math_confusion import confusion_matrix as confusion_matrix
+from scopert.summary.iterator import summary_iterator as summary_iterator
 from scopert.train.adadelta import AdadeltaOptimizer as AdadeltaOptimizer
 from scopert.train.adagrad import AdagradOptimizer as AdagradOptimizer
 from scopert.train.adagrad_da import AdagradDAOptimizer as AdagradDAOptimizer
@@ -69,6 +70,7 @@ from scopert.train.step_hooks import LoggingTensorHook as LoggingTensorHook
 from scopert.train.step_hooks import NanLossDuringTrainingError as NanLossDuringTrainingError
 from scopert.train.step_hooks import NanTensorHook as NanTensorHook
 from scopert.train.step_hooks import StopAtStepHook as StopAtStepHook
+from scopert.train.supervisor import Supervisor as Supervisor
 from scopert.train.writing_hooks import CheckpointSaverHook as CheckpointSaverHook
 from scopert.train.writing_hooks import CheckpointSaverListener as CheckpointSaverListener
 from scopert.train.writing_hooks import ProfilerHook as ProfilerHook
@@ -120,6 +122,7 @@ __all__ = [
     "StepCounterHook",
     "StopAtStepHook",
     "SummarySaverHook",
+    "Supervisor",
     "WorkerSessionCreator",
     "add_queue_runner",
     "assert_global_step",
@@ -150,5 +153,6 @@ __all__ = [
     "queue_runner",
     "remove_checkpoint",
     "start_queue_runners",
+    "summary_iterator",
     "update_checkpoint_state",
 ]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
+import time
+from dataclasses import asdict
 from typing import Any
 
 from scopert.graph.graph import Graph
@@ -47,10 +50,19 @@ def _variable_def(variable: Variable) -> bytes:
     return content
 
 
+def _saver_proto(saver_def: SaverDef) -> Any:
+    protos()  # explains what to install
+    from tensorboard.compat.proto import saver_pb2
+
+    return saver_pb2.SaverDef(**asdict(saver_def))
+
+
 def _add_collection(made: Any, key: str, items: list[Any]) -> None:
     """One collection; items that no message can hold are left out, and said so."""
     target = made.collection_def[key]
-    if items and all(isinstance(item, Variable) for item in items):
+    if items and all(hasattr(item, "as_saver_def") for item in items):
+        target.bytes_list.value.extend(_saver_proto(item.as_saver_def()).SerializeToString() for item in items)
+    elif items and all(isinstance(item, Variable) for item in items):
         target.bytes_list.value.extend(_variable_def(item) for item in items)
     elif items and all(isinstance(item, (Tensor, Operation)) for item in items):
         target.node_list.value.extend(item.name for item in items)
@@ -78,14 +90,7 @@ def meta_graph_def(graph: Graph, saver_def: SaverDef | None = None) -> Any:
     made.meta_info_def.tensorflow_version = _TENSORFLOW_VERSION
     made.graph_def.CopyFrom(graph_def(graph, add_shapes=True))
     if saver_def is not None:
-        target = made.saver_def
-        target.filename_tensor_name = saver_def.filename_tensor_name
-        target.save_tensor_name = saver_def.save_tensor_name
-        target.restore_op_name = saver_def.restore_op_name
-        target.max_to_keep = saver_def.max_to_keep
-        target.sharded = saver_def.sharded
-        target.keep_checkpoint_every_n_hours = saver_def.keep_checkpoint_every_n_hours
-        target.version = saver_def.version
+        made.saver_def.CopyFrom(_saver_proto(saver_def))
     for key in graph.get_all_collection_keys():
         _add_collection(made, key, graph.get_collection(key))
     return made
@@ -123,3 +128,21 @@ def export_meta_graph(
         with open(filename, "wb") as file:
             file.write(content)
     return made
+
+
+def write_graph_text(graph: Graph, folder: str) -> None:
+    """Writes ``graph.pbtxt``; without the ``tensorboard`` package a warning says that it is not written."""
+    path = os.path.join(folder, "graph.pbtxt")
+    try:
+        text = str(graph_def(graph, add_shapes=True))
+    except ImportError as error:
+        _log.warning("The graph is not written to %s: %s", path, error)
+        return
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def add_meta_graph(writer: Any, graph: Graph, saver_def: SaverDef | None) -> None:
+    """Adds a graph with its collections and Saver to an event file."""
+    content = meta_graph_def(graph, saver_def).SerializeToString()
+    writer.add_event(protos().event_pb2.Event(wall_time=time.time(), meta_graph_def=content))

@@ -11,11 +11,11 @@ from typing import Any
 from scopert.graph.collections import GraphKeys
 from scopert.graph.graph_def import protos
 from scopert.graph.scopes import get_collection
-from scopert.graph.stack import get_default_graph
 from scopert.public import public
 from scopert.runtime.options import RunMetadata, RunOptions
 from scopert.summary.writer import FileWriterCache
 from scopert.train.hook_timer import SecondOrStepTimer
+from scopert.train.meta_graph import add_meta_graph, write_graph_text
 from scopert.train.session_run_hook import SessionRunArgs, SessionRunContext, SessionRunHook, SessionRunValues
 from scopert.train.step_hooks import global_step_read
 
@@ -92,11 +92,11 @@ class CheckpointSaverHook(SessionRunHook):
 
     def after_create_session(self, session: Any, coord: Any) -> None:
         step = int(session.run(self._step))
+        os.makedirs(self._folder, exist_ok=True)
+        write_graph_text(session.graph, self._folder)
         if self._writer is not None:
-            os.makedirs(self._folder, exist_ok=True)
-            with open(os.path.join(self._folder, "graph.pbtxt"), "w", encoding="utf-8") as file:
-                file.write(str(get_default_graph().as_graph_def(add_shapes=True)))
             self._writer.add_graph(session.graph)
+            add_meta_graph(self._writer, session.graph, self._get_saver().as_saver_def())
         self._save(session, step)
         self._timer.update_last_triggered_step(step)
 
