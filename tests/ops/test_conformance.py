@@ -40,7 +40,7 @@ def _gradients():
                 yield pytest.param(case, backend, id=f"{case.title}-{backend}")
 
 
-@pytest.mark.parametrize(("case", "dtype", "backend"), _values())
+@pytest.mark.parametrize(("case", "dtype", "backend"), list(_values()))
 def test_values(case, dtype, backend):
     if case.error:
         assert re.search(case.error, check_error(case, dtype, backend))
@@ -48,7 +48,7 @@ def test_values(case, dtype, backend):
         check_values(case, dtype, backend)
 
 
-@pytest.mark.parametrize(("case", "backend"), _gradients())
+@pytest.mark.parametrize(("case", "backend"), list(_gradients()))
 def test_gradient(case, backend):
     check_gradient(case, backend)
     if case.second:
