@@ -4,6 +4,21 @@
 from scopert.ops.image_codec import decode_jpeg as decode_jpeg
 from scopert.ops.image_codec import decode_png as decode_png
 from scopert.ops.image_codec import encode_png as encode_png
+from scopert.ops.image_color import adjust_brightness as adjust_brightness
+from scopert.ops.image_color import adjust_contrast as adjust_contrast
+from scopert.ops.image_color import adjust_gamma as adjust_gamma
+from scopert.ops.image_color import adjust_hue as adjust_hue
+from scopert.ops.image_color import adjust_saturation as adjust_saturation
+from scopert.ops.image_color import convert_image_dtype as convert_image_dtype
+from scopert.ops.image_color import grayscale_to_rgb as grayscale_to_rgb
+from scopert.ops.image_color import hsv_to_rgb as hsv_to_rgb
+from scopert.ops.image_color import per_image_standardization as per_image_standardization
+from scopert.ops.image_color import random_brightness as random_brightness
+from scopert.ops.image_color import random_contrast as random_contrast
+from scopert.ops.image_color import random_hue as random_hue
+from scopert.ops.image_color import random_saturation as random_saturation
+from scopert.ops.image_color import rgb_to_grayscale as rgb_to_grayscale
+from scopert.ops.image_color import rgb_to_hsv as rgb_to_hsv
 from scopert.ops.image_crop import central_crop as central_crop
 from scopert.ops.image_crop import crop_to_bounding_box as crop_to_bounding_box
 from scopert.ops.image_crop import flip_left_right as flip_left_right
@@ -26,7 +41,13 @@ from scopert.ops.random_crop import random_crop as random_crop
 
 __all__ = [
     "ResizeMethod",
+    "adjust_brightness",
+    "adjust_contrast",
+    "adjust_gamma",
+    "adjust_hue",
+    "adjust_saturation",
     "central_crop",
+    "convert_image_dtype",
     "crop_to_bounding_box",
     "decode_jpeg",
     "decode_png",
@@ -34,10 +55,17 @@ __all__ = [
     "extract_image_patches",
     "flip_left_right",
     "flip_up_down",
+    "grayscale_to_rgb",
+    "hsv_to_rgb",
     "pad_to_bounding_box",
+    "per_image_standardization",
+    "random_brightness",
+    "random_contrast",
     "random_crop",
     "random_flip_left_right",
     "random_flip_up_down",
+    "random_hue",
+    "random_saturation",
     "resize",
     "resize_area",
     "resize_bicubic",
@@ -46,5 +74,7 @@ __all__ = [
     "resize_images",
     "resize_nearest_neighbor",
     "resize_with_crop_or_pad",
+    "rgb_to_grayscale",
+    "rgb_to_hsv",
     "rot90",
 ]

@@ -1,5 +1,6 @@
 """Images: resizing against matrices written down here, codecs against Pillow's round trip."""
 
+import colorsys
 import io
 
 import numpy as np
@@ -105,6 +106,23 @@ def _nearest_gradient(grads, size):
     return made
 
 
+def _contrast(images, factor):
+    mean = images.mean(axis=(-3, -2), keepdims=True)
+    return (images - mean) * factor + mean
+
+
+def _in_hsv(change=lambda h, s, v: (h, s, v), back=True):
+    """Colours pixel by pixel through Python's colorsys."""
+
+    def pixel(rgb):
+        made = change(*colorsys.rgb_to_hsv(*rgb))
+        return colorsys.hsv_to_rgb(*made) if back else made
+
+    return lambda images, *parameter: np.array([pixel(rgb) for rgb in images.reshape(-1, 3)]).reshape(images.shape)
+
+
+COLORS = np.concatenate([RNG.random((6, 7, 3)), np.array([[[0, 0, 0], [1, 1, 1], [0.5, 0.5, 0.2], [1, 0, 0], [0, 1, 0],
+                                                           [0, 0, 1], [0.5, 0.2, 0.5]]])])  # fmt: skip
 F32 = ("float32",)
 GRADS = RNG.random((2, 8, 10, 3)).astype(np.float32)
 
@@ -150,6 +168,21 @@ ROWS = [
     Case("ResizeArea", [IMAGES, _size(3, 2)], _resize(_box), {"align_corners": False}, F32, tolerance=10),
     Case(
         "ResizeArea", [IMAGES, _size(8, 11)], _resize(_box), {"align_corners": False}, F32, tolerance=10, label="larger"
+    ),
+    Case("RGBToHSV", [COLORS], _in_hsv(back=False), tolerance=10),
+    Case("RGBToHSV", [np.zeros((0, 3))], lambda images: images, label="empty"),
+    Case("HSVToRGB", [COLORS], lambda images: np.array(
+        [colorsys.hsv_to_rgb(*hsv) for hsv in images.reshape(-1, 3)]).reshape(images.shape), tolerance=10),
+    Case("AdjustContrastv2", [IMAGES, np.float32(1.7)], _contrast, dtypes=F32, tolerance=10),
+    *(
+        Case("AdjustHue", [COLORS, np.float32(delta)], _in_hsv(lambda h, s, v, d=delta: ((h + d) % 1, s, v)), dtypes=F32,
+             label=str(delta), tolerance=20)
+        for delta in (0.25, -0.75)
+    ),
+    *(
+        Case("AdjustSaturation", [COLORS, np.float32(by)], _in_hsv(lambda h, s, v, by=by: (h, min(s * by, 1), v)),
+             dtypes=F32, label=str(by), tolerance=10)
+        for by in (0.5, 2.0)
     ),
     Case("DecodePng", [_encoded(PICTURE, "PNG")], lambda data: PICTURE),
     Case("DecodePng", [_encoded(PICTURE[..., 0], "PNG")], lambda data: PICTURE[..., :1], label="grey"),
