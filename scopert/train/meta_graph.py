@@ -13,6 +13,7 @@ from scopert.graph.graph_def import graph_def, protos
 from scopert.graph.operation import Operation
 from scopert.graph.stack import get_default_graph
 from scopert.graph.tensor import Tensor
+from scopert.ops.control_flow_def import COLLECTIONS, encode
 from scopert.public import public
 from scopert.scope.resource_variable import BaseResourceVariable
 from scopert.scope.variable import Variable
@@ -64,6 +65,8 @@ def _add_collection(made: Any, key: str, items: list[Any]) -> None:
         target.bytes_list.value.extend(_saver_proto(item.as_saver_def()).SerializeToString() for item in items)
     elif items and all(isinstance(item, Variable) for item in items):
         target.bytes_list.value.extend(_variable_def(item) for item in items)
+    elif items and key in COLLECTIONS:
+        target.bytes_list.value.extend(encode(item) for item in items)
     elif items and all(isinstance(item, (Tensor, Operation)) for item in items):
         target.node_list.value.extend(item.name for item in items)
     elif items and all(isinstance(item, int) and not isinstance(item, bool) for item in items):

@@ -204,3 +204,10 @@ def test_a_resource_variable_in_one_branch_of_a_cond_in_a_loop(graph):
     with tf.Session() as session:
         session.run(v.initializer)
         assert session.run([r, gradient]) == [8.0, 3.0]
+
+
+def test_there_is_one_form_of_control_flow(graph):
+    tf.disable_control_flow_v2()
+    assert not tf.control_flow_v2_enabled()
+    with pytest.raises(NotImplementedError, match="functional While"):
+        tf.enable_control_flow_v2()
