@@ -193,6 +193,9 @@ from scopert.ops.clip import clip_by_value as clip_by_value
 from scopert.ops.clip import global_norm as global_norm
 from scopert.ops.control_flow_case import case as case
 from scopert.ops.control_flow_cond import cond as cond
+from scopert.ops.control_flow_v2 import control_flow_v2_enabled as control_flow_v2_enabled
+from scopert.ops.control_flow_v2 import disable_control_flow_v2 as disable_control_flow_v2
+from scopert.ops.control_flow_v2 import enable_control_flow_v2 as enable_control_flow_v2
 from scopert.ops.control_flow_while import while_loop as while_loop
 from scopert.ops.image_codec import read_file as read_file
 from scopert.ops.image_codec import write_file as write_file
@@ -669,6 +672,7 @@ __all__ = [
     "container",
     "contrib",
     "control_dependencies",
+    "control_flow_v2_enabled",
     "convert_to_tensor",
     "convert_to_tensor_or_sparse_tensor",
     "cos",
@@ -692,6 +696,7 @@ __all__ = [
     "digamma",
     "dimension_at_index",
     "dimension_value",
+    "disable_control_flow_v2",
     "disable_resource_variables",
     "disable_v2_tensorshape",
     "div",
@@ -702,6 +707,7 @@ __all__ = [
     "dynamic_partition",
     "dynamic_stitch",
     "einsum",
+    "enable_control_flow_v2",
     "enable_resource_variables",
     "enable_v2_tensorshape",
     "encode_base64",
@@ -1061,6 +1067,7 @@ from scopert.ops import checkpoint_format as _ops_checkpoint_format
 from scopert.ops import composite as _ops_composite
 from scopert.ops import control_flow_accumulate as _ops_control_flow_accumulate
 from scopert.ops import control_flow_context as _ops_control_flow_context
+from scopert.ops import control_flow_def as _ops_control_flow_def
 from scopert.ops import control_flow_grad as _ops_control_flow_grad
 from scopert.ops import control_flow_ops as _ops_control_flow_ops
 from scopert.ops import convolution_kernels as _ops_convolution_kernels
