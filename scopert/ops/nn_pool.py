@@ -89,11 +89,11 @@ def _avg_pool_grad(xp: Any, shape: Array, dy: Array, *, ksize: Any, strides: Any
 
 
 def _max_pool_grad(xp: Any, x: Array, y: Array, dy: Array, *, ksize: Any, strides: Any, padding: str) -> Array:
-    return kernels.max_pool_grad(xp, x, dy, ksize, strides, padding)
+    return kernels.max_pool_grad(xp, x, y, dy, ksize, strides, padding)
 
 
 def _max_pool_grad_grad(xp: Any, x: Array, y: Array, ddx: Array, *, ksize: Any, strides: Any, padding: str) -> Array:
-    return kernels.max_pool_grad_grad(xp, x, ddx, ksize, strides, padding)
+    return kernels.max_pool_grad_grad(xp, x, y, ddx, ksize, strides, padding)
 
 
 def _numbers(values: Array) -> list[int]:
@@ -105,13 +105,13 @@ def _max_pool_v2(xp: Any, x: Array, ksize: Array, strides: Array, *, padding: st
 
 
 def _max_pool_grad_v2(xp: Any, x: Array, y: Array, dy: Array, ksize: Array, strides: Array, *, padding: str) -> Array:
-    return kernels.max_pool_grad(xp, x, dy, _numbers(ksize), _numbers(strides), padding)
+    return kernels.max_pool_grad(xp, x, y, dy, _numbers(ksize), _numbers(strides), padding)
 
 
 def _max_pool_grad_grad_v2(
     xp: Any, x: Array, y: Array, ddx: Array, ksize: Array, strides: Array, *, padding: str
 ) -> Array:
-    return kernels.max_pool_grad_grad(xp, x, ddx, _numbers(ksize), _numbers(strides), padding)
+    return kernels.max_pool_grad_grad(xp, x, y, ddx, _numbers(ksize), _numbers(strides), padding)
 
 
 def _with_argmax(

@@ -120,9 +120,7 @@ def avg_pool_grad(
     return xp.ascontiguousarray(_unpad(padded, shape, pads)).astype(dy.dtype, copy=False)
 
 
-def winning_taps(
-    xp: Any, x: Array, ksize: Sequence[int], strides: Sequence[int], padding: str
-) -> tuple[Array, Array]:
+def winning_taps(xp: Any, x: Array, ksize: Sequence[int], strides: Sequence[int], padding: str) -> tuple[Array, Array]:
     """Maximum of each window and the row-major number of the first tap that has it."""
     out, pads = pool_geometry(x.shape, ksize, strides, padding)
     bordered = any(map(any, pads))
@@ -146,37 +144,58 @@ def winning_taps(
             better = (better | ~settled) & here
             settled |= here
         best = xp.where(better, seen, best)
-        winner[better] = number
+        winner = xp.where(better, xp.int32(number), winner)
     return best, winner
 
 
+def _hits(
+    xp: Any, x: Array, y: Array, ksize: Sequence[int], strides: Sequence[int], pads: Sequence[Pads]
+) -> Iterator[tuple[tuple[slice, ...], Array]]:
+    """Each tap with a mask of the windows whose maximum ``y`` it is the first to have."""
+    bordered = any(map(any, pads))
+    padded = pad_axes(xp, x, pads, first=0, fill=lowest(xp, x.dtype))
+    inside = pad_axes(xp, xp.ones(x.shape, dtype=bool), pads, first=0, fill=False) if bordered else None
+    taken: Array = None
+    for where in _taps(ksize, strides, y.shape):
+        hit = padded[where] == y
+        if inside is not None:
+            hit &= inside[where]
+        if taken is None:
+            taken = hit.copy()
+        else:
+            hit &= ~taken
+            taken |= hit
+        yield where, hit
+
+
 def max_pool_grad(
-    xp: Any, x: Array, dy: Array, ksize: Sequence[int], strides: Sequence[int], padding: str
+    xp: Any, x: Array, y: Array, dy: Array, ksize: Sequence[int], strides: Sequence[int], padding: str
 ) -> Array:
-    """Gradient of ``max_pool``: each window hands its gradient to its first maximum."""
-    out, pads = pool_geometry(x.shape, ksize, strides, padding)
+    """Gradient of ``max_pool``, whose result was ``y``: each window hands its gradient to its first maximum."""
+    _, pads = pool_geometry(x.shape, ksize, strides, padding)
     dtype = compute_dtype(xp, dy.dtype)
     padded = xp.zeros([n + sum(p) for n, p in zip(x.shape, pads, strict=True)], dtype=dtype)
     if dy.size:
-        _, winner = winning_taps(xp, x, ksize, strides, padding)
-        grad = dy.astype(dtype, copy=False)
-        nothing = dtype.type(0)
-        for number, where in enumerate(_taps(ksize, strides, out)):
-            padded[where] += xp.where(winner == number, grad, nothing)
+        apart = all(s >= k for s, k in zip(strides, ksize, strict=True))
+        grad, nothing = dy.astype(dtype, copy=False), dtype.type(0)
+        for where, hit in _hits(xp, x, y, ksize, strides, pads):
+            if apart:  # no element is in two windows
+                xp.copyto(padded[where], grad, where=hit)
+            else:
+                padded[where] += xp.where(hit, grad, nothing)
     return xp.ascontiguousarray(_unpad(padded, x.shape, pads)).astype(dy.dtype, copy=False)
 
 
 def max_pool_grad_grad(
-    xp: Any, x: Array, ddx: Array, ksize: Sequence[int], strides: Sequence[int], padding: str
+    xp: Any, x: Array, y: Array, ddx: Array, ksize: Sequence[int], strides: Sequence[int], padding: str
 ) -> Array:
     """Gradient of ``max_pool_grad`` to its gradient: each window takes ``ddx`` at its first maximum."""
     out, pads = pool_geometry(x.shape, ksize, strides, padding)
     result = xp.zeros(out, dtype=ddx.dtype)
     if result.size:
-        _, winner = winning_taps(xp, x, ksize, strides, padding)
         padded = pad_axes(xp, ddx, pads, first=0)
-        for number, where in enumerate(_taps(ksize, strides, out)):
-            result = xp.where(winner == number, padded[where], result)
+        for where, hit in _hits(xp, x, y, ksize, strides, pads):
+            result = xp.where(hit, padded[where], result)
     return result
 
 
@@ -198,9 +217,7 @@ def max_pool_with_argmax(
     # Peel the tap number into one position per axis, last axis first, and add up the flat index.
     for axis in reversed(range(x.ndim)):
         k, s, n, (before, _) = ksize[axis], strides[axis], out[axis], pads[axis]
-        position = (xp.arange(n, dtype=xp.int64) * s - before).reshape(
-            (-1,) + (1,) * (x.ndim - 1 - axis)
-        ) + rest % k
+        position = (xp.arange(n, dtype=xp.int64) * s - before).reshape((-1,) + (1,) * (x.ndim - 1 - axis)) + rest % k
         rest = rest // k
         if axis or include_batch:
             index += position * step
@@ -226,9 +243,7 @@ def max_pool_grad_with_argmax(xp: Any, x: Array, dy: Array, argmax: Array, inclu
     return total.reshape(x.shape).astype(dy.dtype, copy=False)
 
 
-def max_pool_grad_grad_with_argmax(
-    xp: Any, x: Array, ddx: Array, argmax: Array, include_batch: bool
-) -> Array:
+def max_pool_grad_grad_with_argmax(xp: Any, x: Array, ddx: Array, argmax: Array, include_batch: bool) -> Array:
     """Take ``ddx`` at each argmax."""
     index = _flat_positions(xp, argmax, x.shape, include_batch)
     return xp.take(ddx.reshape(-1), index)

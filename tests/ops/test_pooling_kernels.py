@@ -52,16 +52,14 @@ def test_max_pool_its_argmax_and_gradients(case, ties):
         ddy[place] = ddx[best]
     geometry = (ksize, strides, padding)
     np.testing.assert_array_equal(kernels.max_pool(np, x, *geometry), expected)
-    np.testing.assert_allclose(kernels.max_pool_grad(np, x, dy, *geometry), dx, atol=1e-12)
-    np.testing.assert_array_equal(kernels.max_pool_grad_grad(np, x, ddx, *geometry), ddy)
+    np.testing.assert_allclose(kernels.max_pool_grad(np, x, expected, dy, *geometry), dx, atol=1e-12)
+    np.testing.assert_array_equal(kernels.max_pool_grad_grad(np, x, expected, ddx, *geometry), ddy)
     each = np.prod(shape[1:])
     for batched, index in ((True, arg), (False, arg % each)):
         best, found = kernels.max_pool_with_argmax(np, x, *geometry, batched, np.dtype(np.int64))
         np.testing.assert_array_equal(best, expected)
         np.testing.assert_array_equal(found, index)
-        np.testing.assert_allclose(
-            kernels.max_pool_grad_with_argmax(np, x, dy, found, batched), dx, atol=1e-12
-        )
+        np.testing.assert_allclose(kernels.max_pool_grad_with_argmax(np, x, dy, found, batched), dx, atol=1e-12)
         np.testing.assert_array_equal(kernels.max_pool_grad_grad_with_argmax(np, x, ddx, found, batched), ddy)
 
 
@@ -88,7 +86,7 @@ def test_max_pool_of_the_lowest_values_ignores_the_padding(dtype):
     geometry = ((1, 2, 2, 1), (1, 2, 2, 1), "SAME")
     y = kernels.max_pool(np, x, *geometry)
     assert y.dtype == dtype and (y == low).all()
-    dx = kernels.max_pool_grad(np, x, np.ones((1, 2, 2, 1), dtype), *geometry)
+    dx = kernels.max_pool_grad(np, x, y, np.ones((1, 2, 2, 1), dtype), *geometry)
     assert dx.dtype == dtype
     np.testing.assert_array_equal(dx[0, :, :, 0], [[1, 0, 1], [0, 0, 0], [1, 0, 1]])
 
@@ -103,6 +101,7 @@ def test_results_never_share_memory_with_the_input():
 def test_empty_batch():
     x = np.zeros((0, 4, 4, 2), np.float32)
     geometry = ((1, 2, 2, 1), (1, 2, 2, 1), "SAME")
+    nothing = np.zeros((0, 2, 2, 2), np.float32)
     assert kernels.max_pool(np, x, *geometry).shape == (0, 2, 2, 2)
     assert kernels.avg_pool(np, x, *geometry).shape == (0, 2, 2, 2)
-    assert kernels.max_pool_grad(np, x, np.zeros((0, 2, 2, 2), np.float32), *geometry).shape == x.shape
+    assert kernels.max_pool_grad(np, x, nothing, nothing, *geometry).shape == x.shape
