@@ -53,6 +53,11 @@ def static_shape(*op_types: str) -> Callable[[Callable[[Operation], Shape]], Cal
     return register
 
 
+def follows_from_shapes(op_type: str) -> bool:
+    """Whether the value of such an operation may be known from the shapes of its inputs alone."""
+    return op_type in _value_rules
+
+
 def known_value(tensor: Tensor, depth: int = 0) -> Array | None:
     """The value of a tensor if it is known, for shape rules; it may still be fed."""
     op = tensor._op

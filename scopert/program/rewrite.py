@@ -24,6 +24,8 @@ class Rewriter:
     constants : dict
     steps : list of Step
         The new steps so far.
+    seen : dict
+        What the pass wants to remember while it goes through this program.
     """
 
     def __init__(self, program: Program) -> None:
@@ -31,6 +33,7 @@ class Rewriter:
         self.values = list(program.values)
         self.constants = dict(program.constants)
         self.steps: list[Step] = []
+        self.seen: dict[Any, Any] = {}
         self._replaced: dict[int, int] = {}
 
     def resolve(self, slot: int) -> int:

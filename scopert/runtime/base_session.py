@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 import weakref
@@ -23,10 +24,11 @@ from scopert.program.order import CycleError
 from scopert.runtime.backends import open_backend
 from scopert.runtime.context import SessionContext
 from scopert.runtime.devices import DeviceAttributes, session_devices
+from scopert.runtime.dispatch import ShapeDispatch
 from scopert.runtime.failures import op_error
 from scopert.runtime.feeds import feed_array, feed_tensor
 from scopert.runtime.fetches import FetchPlan, expand_feed, run_key
-from scopert.runtime.options import ConfigProto, RunMetadata, RunOptions, unsupported, unsupported_run
+from scopert.runtime.options import ConfigProto, OptimizerOptions, RunMetadata, RunOptions, unsupported, unsupported_run
 from scopert.runtime.placement import Placement
 from scopert.runtime.store import VariableStore
 from scopert.runtime.trace import record_trace
@@ -81,6 +83,7 @@ class BaseSession:
         self._executables: OrderedDict[Any, Executable] = OrderedDict()
         self._runs: OrderedDict[Any, tuple[Executable, list[Tensor], Any]] = OrderedDict()
         self._plain_runs = not self._config.operation_timeout_in_ms
+        self._optimizes = _optimizes(self._config)
         self._closed = False
         OPEN_SESSIONS.add(self)
 
@@ -203,7 +206,9 @@ class BaseSession:
                 self._runs.clear()
             found = self._executables.get(key)
             if found is None:
-                found = self._executables[key] = self.compile(self.program(tensors, operations, feeds))
+                program = self.program(tensors, operations, feeds)
+                made = ShapeDispatch(program, self.compile) if self._optimizes else self.compile(program)
+                found = self._executables[key] = made
                 while len(self._executables) > _LARGEST_CACHE:
                     self._executables.popitem(last=False)
             else:
@@ -328,6 +333,12 @@ class BaseSession:
     def __del__(self) -> None:
         if not getattr(self, "_closed", True):
             self.close()
+
+
+def _optimizes(config: ConfigProto) -> bool:
+    """Whether programs go through the passes: ``opt_level=L0`` and ``SCOPERT_OPTIMIZE=0`` say no."""
+    level = config.graph_options.optimizer_options.opt_level
+    return level != OptimizerOptions.L0 and os.environ.get("SCOPERT_OPTIMIZE", "1") != "0"
 
 
 def _backend_for(config: ConfigProto, name: str | None) -> Backend:

@@ -44,7 +44,7 @@ class GPUOptions(Message):
 
 @public("OptimizerOptions")
 class OptimizerOptions(Message):
-    """How TensorFlow optimizes a graph; accepted, results do not depend on it."""
+    """How a graph is optimized: `opt_level` L0 runs it as it stands; the other fields have no effect."""
 
     L1, L0 = 0, -1
     DEFAULT, OFF, ON_1, ON_2 = 0, -1, 1, 2

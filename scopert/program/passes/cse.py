@@ -28,35 +28,25 @@ class Cse:
     name: str = "cse"
 
     def __call__(self, program: Program) -> Program:
-        known: dict[int, dict[Hashable, Step]] = {}
-        contents: dict[int, dict[Hashable, int]] = {}
+        return rewrite(program, self._visit)
 
-        def visit(rewriter: Rewriter, step: Step) -> None:
-            key_of_program = id(rewriter)
-            if key_of_program not in known:
-                known[key_of_program] = {}
-                contents[key_of_program] = {}
-            step = self._with_first_constants(rewriter, step, contents[key_of_program])
-            key = _key(step) if is_pure(step) and not step.kept else None
-            if key is None:
-                rewriter.keep(step)
-                return
-            first = known[key_of_program].setdefault(key, step)
-            if first is step:
-                rewriter.keep(step)
-                return
-            for slot, other in zip(step.outputs, first.outputs, strict=True):
-                rewriter.replace(slot, other)
+    def _visit(self, rewriter: Rewriter, step: Step) -> None:
+        step = self._with_first_constants(rewriter, step)
+        key = _key(step) if is_pure(step) and not step.kept else None
+        first = step if key is None else rewriter.seen.setdefault(key, step)
+        if first is step:
+            rewriter.keep(step)
+            return
+        for slot, other in zip(step.outputs, first.outputs, strict=True):
+            rewriter.replace(slot, other)
 
-        return rewrite(program, visit)
-
-    def _with_first_constants(self, rewriter: Rewriter, step: Step, contents: dict[Hashable, int]) -> Step:
+    def _with_first_constants(self, rewriter: Rewriter, step: Step) -> Step:
         changed = False
         for slot in step.inputs:
             array = rewriter.constants.get(slot)
             if array is None or array.nbytes > self.largest or array.dtype.hasobject:
                 continue
-            first = contents.setdefault((array.dtype.str, array.shape, array.tobytes()), slot)
+            first = rewriter.seen.setdefault((array.dtype.str, array.shape, array.tobytes()), slot)
             if first != slot:
                 rewriter.replace(slot, first)
                 changed = True

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from scopert.program.passes.base import Pass
+import os
+from collections.abc import Sequence
+
+from scopert.program.ir import Program, Shape
+from scopert.program.passes.base import Pass, run_passes
 from scopert.program.passes.cse import Cse
 from scopert.program.passes.dead import Dead
 from scopert.program.passes.fold import Fold
+from scopert.program.passes.specialise import Specialise
 
+#: What every program goes through once its feeds have shapes; `Specialise` comes before them.
 PIPELINE: tuple[Pass, ...] = (
     Fold(),
     Cse(),
     Dead(),
 )
+
+
+def optimised(program: Program, shapes: Sequence[Shape], passes: Sequence[Pass] = PIPELINE) -> Program:
+    """The program for feeds of these shapes, after all passes."""
+    return run_passes(program, (Specialise(tuple(shapes)), *passes), check=bool(os.environ.get("SCOPERT_VERIFY")))
