@@ -174,9 +174,10 @@ def test_own_kernels_are_used_where_they_fit(plugins):
 
     plugins(Entry("toy", make(open=lambda device: Doubled())))
     with tf.Session() as sess:
-        assert sess.run(tf.negative(tf.constant(1.0))) == -2.0
-        assert sess.run(tf.negative(tf.constant(1), name="third")) == -3
-        assert sess.run(tf.negative(tf.constant(1))) == -1
+        real, whole = tf.placeholder(tf.float32, []), tf.placeholder(tf.int32, [])
+        assert sess.run(tf.negative(real), {real: 1.0}) == -2.0
+        assert sess.run(tf.negative(whole, name="third"), {whole: 1}) == -3
+        assert sess.run(tf.negative(whole), {whole: 1}) == -1
 
 
 def test_the_command_line(plugins, capsys):
