@@ -16,7 +16,8 @@ from scopert.graph.scopes import colocate_with, control_dependencies
 from scopert.graph.stack import get_default_graph
 from scopert.graph.tensor import Tensor
 from scopert.ops.control_flow_accumulate import add_backward_counter, add_forward_counter, inside
-from scopert.ops.control_flow_context import CondContext, WhileContext
+from scopert.ops.control_flow_branch import CondContext
+from scopert.ops.control_flow_loop import WhileContext
 from scopert.ops.control_flow_ops import constant_enter_of, control_trigger, output_context, switch_ref_or_tensor
 from scopert.ops.stack_ops import stack, stack_pop, stack_push
 

@@ -15,7 +15,7 @@ from scopert.graph.tensor import Tensor
 from scopert.ops.array_concat import concat
 from scopert.ops.array_fill import zeros, zeros_like
 from scopert.ops.array_shape import shape_internal
-from scopert.ops.control_flow_context import WhileContext
+from scopert.ops.control_flow_loop import WhileContext
 from scopert.ops.control_flow_ops import enter, exit_loop, loop_cond, merge, next_iteration, switch
 from scopert.ops.math_binary import add, maximum, subtract
 from scopert.ops.math_comparison import greater_equal

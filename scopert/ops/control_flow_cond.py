@@ -17,7 +17,8 @@ from scopert.graph.stack import get_default_graph
 from scopert.graph.tensor import Tensor
 from scopert.ops.array_identity import identity
 from scopert.ops.composite import from_flows, to_flow
-from scopert.ops.control_flow_context import CondContext, tie_new_summaries
+from scopert.ops.control_flow_branch import CondContext
+from scopert.ops.control_flow_context import tie_new_summaries
 from scopert.ops.control_flow_ops import merge, switch
 from scopert.ops.no_op import with_dependencies
 from scopert.public import public

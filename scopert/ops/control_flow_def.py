@@ -12,7 +12,9 @@ from typing import Any
 from scopert.graph.collections import GraphKeys
 from scopert.graph.stack import get_default_graph
 from scopert.graph.tensor import Tensor
-from scopert.ops.control_flow_context import CondContext, ControlFlowContext, WhileContext
+from scopert.ops.control_flow_branch import CondContext
+from scopert.ops.control_flow_context import ControlFlowContext
+from scopert.ops.control_flow_loop import WhileContext
 from scopert.ops.control_flow_ops import ENTERS
 
 

@@ -15,7 +15,8 @@ from scopert.graph.shape import TensorShape, as_tuple, text
 from scopert.graph.stack import get_default_graph
 from scopert.graph.tensor import Shape, Tensor
 from scopert.ops.composite import FlowValue, from_flows, to_flow, to_tensors_or_composites
-from scopert.ops.control_flow_context import WhileContext, tie_new_summaries
+from scopert.ops.control_flow_context import tie_new_summaries
+from scopert.ops.control_flow_loop import WhileContext
 from scopert.ops.control_flow_ops import (
     enter,
     exit_loop,
