@@ -423,9 +423,9 @@ from scopert.ops.string_numbers import decode_base64 as decode_base64
 from scopert.ops.string_numbers import decode_raw as decode_raw
 from scopert.ops.string_numbers import encode_base64 as encode_base64
 from scopert.ops.string_numbers import string_to_number as string_to_number
-from scopert.ops.string_text import reduce_join as reduce_join
+from scopert.ops.string_split import reduce_join as reduce_join
+from scopert.ops.string_split import string_split as string_split
 from scopert.ops.string_text import regex_replace as regex_replace
-from scopert.ops.string_text import string_split as string_split
 from scopert.ops.string_text import string_strip as string_strip
 from scopert.ops.string_text import substr as substr
 from scopert.ops.tensor_array import TensorArray as TensorArray
@@ -1066,9 +1066,11 @@ from scopert.ops import array_diag_band as _ops_array_diag_band
 from scopert.ops import checkpoint_format as _ops_checkpoint_format
 from scopert.ops import composite as _ops_composite
 from scopert.ops import control_flow_accumulate as _ops_control_flow_accumulate
+from scopert.ops import control_flow_branch as _ops_control_flow_branch
 from scopert.ops import control_flow_context as _ops_control_flow_context
 from scopert.ops import control_flow_def as _ops_control_flow_def
 from scopert.ops import control_flow_grad as _ops_control_flow_grad
+from scopert.ops import control_flow_loop as _ops_control_flow_loop
 from scopert.ops import control_flow_ops as _ops_control_flow_ops
 from scopert.ops import convolution_kernels as _ops_convolution_kernels
 from scopert.ops import ctc_kernels as _ops_ctc_kernels
