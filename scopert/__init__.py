@@ -379,17 +379,19 @@ from scopert.ops.session_ops import get_session_tensor as get_session_tensor
 from scopert.ops.sparse_dense import sparse_tensor_dense_matmul as sparse_tensor_dense_matmul
 from scopert.ops.sparse_dense import sparse_tensor_to_dense as sparse_tensor_to_dense
 from scopert.ops.sparse_dense import sparse_to_dense as sparse_to_dense
+from scopert.ops.sparse_edit_distance import edit_distance as edit_distance
 from scopert.ops.sparse_form import sparse_concat as sparse_concat
-from scopert.ops.sparse_form import sparse_fill_empty_rows as sparse_fill_empty_rows
-from scopert.ops.sparse_form import sparse_merge as sparse_merge
-from scopert.ops.sparse_form import sparse_placeholder as sparse_placeholder
 from scopert.ops.sparse_form import sparse_reorder as sparse_reorder
 from scopert.ops.sparse_form import sparse_reshape as sparse_reshape
-from scopert.ops.sparse_form import sparse_retain as sparse_retain
 from scopert.ops.sparse_form import sparse_slice as sparse_slice
 from scopert.ops.sparse_form import sparse_split as sparse_split
-from scopert.ops.sparse_form import sparse_to_indicator as sparse_to_indicator
 from scopert.ops.sparse_form import sparse_transpose as sparse_transpose
+from scopert.ops.sparse_make import sparse_fill_empty_rows as sparse_fill_empty_rows
+from scopert.ops.sparse_make import sparse_merge as sparse_merge
+from scopert.ops.sparse_make import sparse_placeholder as sparse_placeholder
+from scopert.ops.sparse_make import sparse_reset_shape as sparse_reset_shape
+from scopert.ops.sparse_make import sparse_retain as sparse_retain
+from scopert.ops.sparse_make import sparse_to_indicator as sparse_to_indicator
 from scopert.ops.sparse_reduce import sparse_reduce_max as sparse_reduce_max
 from scopert.ops.sparse_reduce import sparse_reduce_max_sparse as sparse_reduce_max_sparse
 from scopert.ops.sparse_reduce import sparse_reduce_sum as sparse_reduce_sum
@@ -706,6 +708,7 @@ __all__ = [
     "dtypes",
     "dynamic_partition",
     "dynamic_stitch",
+    "edit_distance",
     "einsum",
     "enable_control_flow_v2",
     "enable_resource_variables",
@@ -964,6 +967,7 @@ __all__ = [
     "sparse_reduce_sum",
     "sparse_reduce_sum_sparse",
     "sparse_reorder",
+    "sparse_reset_shape",
     "sparse_reshape",
     "sparse_retain",
     "sparse_segment_mean",

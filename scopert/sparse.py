@@ -10,16 +10,19 @@ from scopert.ops.sparse_dense import sparse_tensor_dense_matmul as matmul
 from scopert.ops.sparse_dense import sparse_tensor_dense_matmul as sparse_dense_matmul
 from scopert.ops.sparse_dense import sparse_tensor_to_dense as to_dense
 from scopert.ops.sparse_form import sparse_concat as concat
-from scopert.ops.sparse_form import sparse_fill_empty_rows as fill_empty_rows
-from scopert.ops.sparse_form import sparse_merge as merge
-from scopert.ops.sparse_form import sparse_placeholder as placeholder
 from scopert.ops.sparse_form import sparse_reorder as reorder
 from scopert.ops.sparse_form import sparse_reshape as reshape
-from scopert.ops.sparse_form import sparse_retain as retain
 from scopert.ops.sparse_form import sparse_slice as slice
 from scopert.ops.sparse_form import sparse_split as split
-from scopert.ops.sparse_form import sparse_to_indicator as to_indicator
 from scopert.ops.sparse_form import sparse_transpose as transpose
+from scopert.ops.sparse_make import sparse_expand_dims as expand_dims
+from scopert.ops.sparse_make import sparse_eye as eye
+from scopert.ops.sparse_make import sparse_fill_empty_rows as fill_empty_rows
+from scopert.ops.sparse_make import sparse_merge as merge
+from scopert.ops.sparse_make import sparse_placeholder as placeholder
+from scopert.ops.sparse_make import sparse_reset_shape as reset_shape
+from scopert.ops.sparse_make import sparse_retain as retain
+from scopert.ops.sparse_make import sparse_to_indicator as to_indicator
 from scopert.ops.sparse_reduce import sparse_reduce_max as reduce_max
 from scopert.ops.sparse_reduce import sparse_reduce_max_sparse as reduce_max_sparse
 from scopert.ops.sparse_reduce import sparse_reduce_sum as reduce_sum
@@ -33,6 +36,8 @@ __all__ = [
     "SparseTensor",
     "add",
     "concat",
+    "expand_dims",
+    "eye",
     "fill_empty_rows",
     "from_dense",
     "matmul",
@@ -45,6 +50,7 @@ __all__ = [
     "reduce_sum",
     "reduce_sum_sparse",
     "reorder",
+    "reset_shape",
     "reshape",
     "retain",
     "segment_mean",

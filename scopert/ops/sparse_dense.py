@@ -71,11 +71,13 @@ def _to_dense_kernel(
     xp: Any, sparse_indices: Any, output_shape: Any, sparse_values: Any, default_value: Any, *, validate_indices: bool
 ) -> Any:
     if sparse_indices.ndim > 2:
+        found = brackets(sparse_indices.shape)
         raise InvalidArgumentError(
-            None, None, f"sparse_indices should be a scalar, vector, or matrix, got shape {brackets(sparse_indices.shape)}"
+            None, None, f"sparse_indices should be a scalar, vector, or matrix, got shape {found}"
         )
     if output_shape.ndim != 1:
-        raise InvalidArgumentError(None, None, f"output_shape should be a vector, got shape {brackets(output_shape.shape)}")
+        found = brackets(output_shape.shape)
+        raise InvalidArgumentError(None, None, f"output_shape should be a vector, got shape {found}")
     values = tensor_array(xp, sparse_values)
     count = 1 if sparse_indices.ndim == 0 else len(sparse_indices)
     if values.ndim > 1 or (values.ndim == 1 and len(values) != count):
