@@ -20,7 +20,8 @@ from scopert.ops.array_where import where
 from scopert.ops.math_cast import cast
 from scopert.ops.math_comparison import greater, greater_equal, logical_and
 from scopert.ops.math_reduction import reduce_prod
-from scopert.ops.sparse_form import sparse_fill_empty_rows, sparse_reshape, sparse_retain
+from scopert.ops.sparse_form import sparse_reshape
+from scopert.ops.sparse_make import sparse_fill_empty_rows, sparse_retain
 from scopert.public import public
 from scopert.scope.embedding import embedding_lookup_sparse
 from scopert.scope.partitioned_variable import PartitionedVariable
