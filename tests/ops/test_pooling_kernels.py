@@ -105,3 +105,12 @@ def test_empty_batch():
     assert kernels.max_pool(np, x, *geometry).shape == (0, 2, 2, 2)
     assert kernels.avg_pool(np, x, *geometry).shape == (0, 2, 2, 2)
     assert kernels.max_pool_grad(np, x, nothing, nothing, *geometry).shape == x.shape
+
+
+def test_an_infinite_gradient_stays_where_it_belongs():
+    x = np.arange(4.0).reshape(1, 2, 2, 1)
+    for strides in ((1, 2, 2, 1), (1, 1, 1, 1)):
+        geometry = ((1, 2, 2, 1), strides, "VALID")
+        y = kernels.max_pool(np, x, *geometry)
+        dx = kernels.max_pool_grad(np, x, y, np.full(y.shape, np.inf), *geometry)
+        np.testing.assert_array_equal(dx.ravel(), [0, 0, 0, np.inf])
