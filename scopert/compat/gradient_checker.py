@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from scopert.derivatives.backprop import gradients
 from scopert.graph import dtypes
 from scopert.graph.constant import constant
 from scopert.graph.indexed_slices import IndexedSlicesValue
 from scopert.graph.operation import Operation
 from scopert.graph.stack import get_default_session
 from scopert.graph.tensor import Tensor
-from scopert.derivatives.backprop import gradients
 from scopert.ops.array_identity import identity
 from scopert.public import public
 

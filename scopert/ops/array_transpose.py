@@ -42,7 +42,8 @@ def _transpose_rule(op: Operation) -> list[Shape]:
 def _permutation(perm: Any, rank: int) -> tuple[int, ...]:
     axes = tuple(axis + rank if axis < 0 else axis for axis in ints(perm)) if rank or len(perm) else ()
     if len(axes) != rank:
-        raise InvalidArgumentError(None, None, f"transpose expects a vector of size {rank}. But input(1) is {list(axes)}")
+        message = f"transpose expects a vector of size {rank}. But input(1) is {list(axes)}"
+        raise InvalidArgumentError(None, None, message)
     for axis in range(rank):
         if axis not in axes:
             raise InvalidArgumentError(None, None, f"{axis} is missing from {{{','.join(str(a) for a in axes)}}}.")

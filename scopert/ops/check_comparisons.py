@@ -138,7 +138,7 @@ def assert_greater_equal(
 
 def _data_of(x: Tensor, data: Any, message: str | None, sign: str) -> Sequence[Any]:
     if data is not None:
-        return data  # type: ignore[no-any-return]
+        return data
     return [message or "", f"Condition x {sign} 0 did not hold element-wise:", f"x ({x.name}) = ", x]
 
 

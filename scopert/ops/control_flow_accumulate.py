@@ -82,7 +82,7 @@ def add_backward_counter(context: WhileContext, count: Tensor, outer_state: Any)
         outer_state.grad_sync._add_control_input(final_zero.op)
     context.ExitResult([final_zero])
     context.Exit()
-    return following  # type: ignore[no-any-return]
+    return following
 
 
 def accumulate(context: WhileContext, op: Operation, grad: Tensor) -> Tensor:

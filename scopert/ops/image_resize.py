@@ -109,7 +109,7 @@ RESIZE_BILINEAR_GRAD = define_op(
 )
 
 
-def _how(op: Operation) -> dict[str, bool]:
+def _how(op: Operation) -> dict[str, Any]:
     return {key: op.attrs[key] for key in ("align_corners", "half_pixel_centers")}
 
 

@@ -283,8 +283,8 @@ def _gradient_source(tensor: Tensor) -> str:
         raise ValueError(
             f"Expected op/tensor name to start with gradients (excluding scope), got: {tensor.name}. This means that a "
             "tf.gradients op with this op in its dependency path has a custom name that does not start with "
-            "'gradients'. Please make sure all calls to tf.gradients that have non-empty 'name' arguments use names that start with "
-            "'gradients'."
+            "'gradients'. Please make sure all calls to tf.gradients that have non-empty 'name' arguments use names "
+            "that start with 'gradients'."
         )
     return "/".join(parts[: places[-1] + 1])
 
