@@ -1,13 +1,13 @@
 """Summaries: their bytes are read back in tests/summary; here are the ops with no value to compare."""
 
 ELSEWHERE = {
-    "ScalarSummary": "tests/summary/test_summaries.py",
-    "HistogramSummary": "tests/summary/test_summaries.py",
-    "ImageSummary": "tests/summary/test_summaries.py",
-    "TensorSummaryV2": "tests/summary/test_summaries.py",
-    "MergeSummary": "tests/summary/test_summaries.py",
-    "ReadFile": "tests/io/test_file_ops.py",
-    "WriteFile": "tests/io/test_file_ops.py",
+    "ScalarSummary": "summary/test_summaries.py",
+    "HistogramSummary": "summary/test_summaries.py",
+    "ImageSummary": "summary/test_summaries.py",
+    "TensorSummaryV2": "summary/test_summaries.py",
+    "MergeSummary": "summary/test_summaries.py",
+    "ReadFile": "io/test_file_ops.py",
+    "WriteFile": "io/test_file_ops.py",
 }
 
 ROWS = []
