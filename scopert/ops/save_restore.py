@@ -29,9 +29,8 @@ def _save(xp: Any, prefix: Any, names: Any, parts: Any, *tensors: Any, dtypes: S
     path = _text(prefix)
     rows = list(zip(_texts(names), _texts(parts), tensors, dtypes, strict=True))
     folder = os.path.dirname(checkpoint_format.local_path(path))
-    if folder and not os.path.isdir(folder):
-        if not os.path.basename(folder).endswith("_temp"):
-            raise NotFoundError(None, None, f"{path}; No such file or directory")
+    if folder and not os.path.isdir(folder) and os.path.isdir(os.path.dirname(folder) or "."):
+        # One folder is made, as TensorFlow does; a longer path that is missing is an error.
         os.makedirs(folder, exist_ok=True)
     try:
         checkpoint_format.write(path, rows)
@@ -126,7 +125,7 @@ def save_v2(prefix: Any, names: Any, parts: Any, tensors: Sequence[Any]) -> Any:
     return apply(SAVE_V2, prefix, names, parts, list(tensors))
 
 
-def restore_v2(prefix: Any, names: Any, parts: Any, dtypes: Sequence[Any]) -> list[Tensor]:
+def restore_v2(prefix: Any, names: Any, parts: Any, dtypes: Sequence[Any], op_name: str | None = None) -> list[Tensor]:
     """Tensors read from the checkpoint `prefix`."""
-    found: list[Tensor] = apply(RESTORE_V2, prefix, names, parts, dtypes=list(dtypes))
+    found: list[Tensor] = apply(RESTORE_V2, prefix, names, parts, dtypes=list(dtypes), name=op_name)
     return found

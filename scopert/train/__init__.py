@@ -48,6 +48,7 @@ from scopert.train.monitored_session import SessionCreator as SessionCreator
 from scopert.train.monitored_session import SingularMonitoredSession as SingularMonitoredSession
 from scopert.train.monitored_session import WorkerSessionCreator as WorkerSessionCreator
 from scopert.train.moving_averages import ExponentialMovingAverage as ExponentialMovingAverage
+from scopert.train.object_checkpoint import Checkpoint as Checkpoint
 from scopert.train.optimizer import Optimizer as Optimizer
 from scopert.train.proximal import ProximalAdagradOptimizer as ProximalAdagradOptimizer
 from scopert.train.proximal import ProximalGradientDescentOptimizer as ProximalGradientDescentOptimizer
@@ -71,6 +72,8 @@ from scopert.train.step_hooks import NanLossDuringTrainingError as NanLossDuring
 from scopert.train.step_hooks import NanTensorHook as NanTensorHook
 from scopert.train.step_hooks import StopAtStepHook as StopAtStepHook
 from scopert.train.supervisor import Supervisor as Supervisor
+from scopert.train.warm_start import init_from_checkpoint as init_from_checkpoint
+from scopert.train.warm_start import warm_start as warm_start
 from scopert.train.writing_hooks import CheckpointSaverHook as CheckpointSaverHook
 from scopert.train.writing_hooks import CheckpointSaverListener as CheckpointSaverListener
 from scopert.train.writing_hooks import ProfilerHook as ProfilerHook
@@ -83,6 +86,7 @@ __all__ = [
     "AdagradDAOptimizer",
     "AdagradOptimizer",
     "AdamOptimizer",
+    "Checkpoint",
     "CheckpointManager",
     "CheckpointSaverHook",
     "CheckpointSaverListener",
@@ -139,6 +143,7 @@ __all__ = [
     "get_global_step",
     "get_or_create_global_step",
     "global_step",
+    "init_from_checkpoint",
     "inverse_time_decay",
     "latest_checkpoint",
     "linear_cosine_decay",
@@ -155,4 +160,5 @@ __all__ = [
     "start_queue_runners",
     "summary_iterator",
     "update_checkpoint_state",
+    "warm_start",
 ]

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from scopert.graph.stack import get_default_session
 from scopert.ops import checkpoint_format
 from scopert.public import public
 
@@ -267,8 +268,7 @@ class CheckpointManager:
 
     Parameters
     ----------
-    checkpoint : object
-        Has ``save_counter`` and ``write(prefix)`` or ``save``-like members as `tf.train.Checkpoint` has.
+    checkpoint : Checkpoint
     directory : str
     max_to_keep : int or None
         None keeps all.
@@ -299,11 +299,11 @@ class CheckpointManager:
         self._preserved = time.time() - (keep_checkpoint_every_n_hours or 0) * 3600.0
         state = get_checkpoint_state(directory)
         if state is not None:
-            now = time.time()
-            times = state.all_model_checkpoint_timestamps or [now] * len(state.all_model_checkpoint_paths)
             if state.last_preserved_timestamp:
-                self._preserved = min(state.last_preserved_timestamp, now)
-            self._sweep = dict(zip(state.all_model_checkpoint_paths, times, strict=True))
+                self._preserved = min(state.last_preserved_timestamp, time.time())
+            # Those without times were written by somebody else: they are never deleted.
+            rows = zip(state.all_model_checkpoint_paths, state.all_model_checkpoint_timestamps, strict=False)
+            self._sweep = dict(rows)
             self._latest = state.model_checkpoint_path
 
     @property
@@ -330,10 +330,9 @@ class CheckpointManager:
         str
             The path of the checkpoint.
         """
-        number = self._checkpoint._next_number(session) if checkpoint_number is None else checkpoint_number
+        counted = self._checkpoint._next_number(session)
+        number = counted if checkpoint_number is None else checkpoint_number
         if not isinstance(number, int):
-            from scopert.graph.stack import get_default_session
-
             number = int((session or get_default_session()).run(number))
         path: str = self._checkpoint.write(f"{self._prefix}-{number}", session=session)
         now = time.time()

@@ -197,7 +197,7 @@ def test_what_is_refused(session, tmp_path):
     with pytest.raises(ValueError, match="collides"):
         saver.save(session, str(tmp_path / "checkpoint"))
     with pytest.raises(ValueError, match=r"Parent directory of .* doesn't exist"):
-        saver.save(session, str(tmp_path / "nowhere" / "m"))
+        saver.save(session, str(tmp_path / "no" / "where" / "m"))
     with pytest.raises(TypeError, match="must be a Session"):
         saver.save("session", str(tmp_path / "m"))
     with pytest.raises(NotImplementedError, match="strip_default_attrs"):
