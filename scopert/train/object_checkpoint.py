@@ -117,8 +117,10 @@ class Checkpoint:
                 continue
             if value is not None:
                 _variables_in(value, name.removeprefix("_"), found, optimizers)
-        keys = {variable: path for path, variable in found.items()}
-        made = {path + _VALUE: variable for path, variable in found.items()}
+        keys: dict[Any, str] = {}
+        for path, variable in found.items():
+            keys.setdefault(variable, path)  # one that is reached twice is saved once
+        made = {path + _VALUE: variable for variable, path in keys.items()}
         for path, optimizer in optimizers.items():
             made.update(_slots_of(optimizer, path, keys))
         return made
