@@ -148,7 +148,7 @@ def constant_value(tensor: Any, partial: bool = False) -> Any:
         What is no tensor is given back as it is.
     """
     if not isinstance(tensor, Tensor):
-        return tensor
+        return None if hasattr(tensor, "_as_graph_element") else tensor
     found = known_value(tensor) if _is_computed(tensor) else None
     if found is None and partial and tensor.op.type == "Pack":
         parts = [constant_value(item) for item in tensor.op.inputs]

@@ -135,12 +135,22 @@ def _from_array(array: Array, dtype: DType | None) -> tuple[Array, DType]:
     return array, dtype
 
 
+def _wrapped(value: Any, dtype: DType) -> Array:
+    """Integers in a type that may be too small for them: they wrap around, as with TensorFlow's NumPy."""
+    wide = np.array(value)
+    if wide.size and wide.dtype.kind == "O":
+        raise OverflowError
+    return wide.astype(dtype.np)
+
+
 def _from_python(value: Any, dtype: DType | None) -> tuple[Array, DType]:
     if dtype is not None:
         _check(value, dtype)
         try:
             if dtype is dtypes.string:
                 return _as_bytes_array(_object_array(value)), dtype
+            if dtype.is_integer:
+                return _wrapped(value, dtype), dtype
             return np.array(value, dtype=dtype.np), dtype
         except ValueError as error:
             raise _ragged(value) from error

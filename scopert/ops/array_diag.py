@@ -140,7 +140,12 @@ def _matrix_set_diag_kernel(xp: Any, x: Any, diagonal: Any) -> Any:
     n = min(result.shape[-2:])
     if diagonal.shape != (*result.shape[:-2], n):
         raise InvalidArgumentError(
-            None, None, f"must have diagonal.shape {[*result.shape[:-2], n]}, got {list(diagonal.shape)}"
+            None,
+            None,
+            f"Either first dimensions of diagonal don't match input.shape[:-2], or diagonal.shape[:-1] is not equal to "
+            f"the longests diagonal in range [lower_diag_index:upper_diag_index].\nInput shape: "
+            f"{brackets(result.shape)}\nDiagonal shape: {brackets(diagonal.shape)}\nExpected diagonal shape: "
+            f"{brackets((*result.shape[:-2], n))}",
         )
     result[..., xp.arange(n), xp.arange(n)] = diagonal
     return result

@@ -16,7 +16,7 @@ from scopert.graph.dtypes import DType, as_dtype, bool_, float32, int32, int64, 
 from scopert.graph.opdef import define_op, gradient
 from scopert.graph.operation import Operation
 from scopert.graph.scopes import name_scope
-from scopert.graph.shape import Dimension, TensorShape, as_tuple, is_known
+from scopert.graph.shape import Dimension, TensorShape, as_tuple, brackets, is_known
 from scopert.graph.shape_rules import same_as_first
 from scopert.graph.tensor import Shape, Tensor
 from scopert.ops.array_shape import ints, reshape, set_known_shape, shape_internal, tensor_array
@@ -28,6 +28,8 @@ _SMALL = 1000  # fewer elements than this become a constant
 def _fill_rule(op: Operation) -> list[Shape]:
     if op.inputs[1]._shape not in (None, ()):
         raise ValueError(f"Shape must be rank 0 but is rank {len(op.inputs[1]._shape or ())}")
+    if op.inputs[0]._shape is not None and len(op.inputs[0]._shape) != 1:
+        raise ValueError(f"Shape must be rank 1 but is rank {len(op.inputs[0]._shape)}")
     dims = known_value(op.inputs[0])
     if dims is not None and dims.size and int(dims.min()) < 0:
         raise ValueError(f"Fill dimensions must be >= 0, got {dims.tolist()}")
@@ -35,11 +37,12 @@ def _fill_rule(op: Operation) -> list[Shape]:
 
 
 def _fill_kernel(xp: Any, dims: Any, value: Any) -> Any:
-    target = ints(dims) if dims.ndim else ()
-    if dims.ndim != 1 and dims.size != 1:
-        raise InvalidArgumentError(None, None, f"dims must represent a vector, got shape {list(dims.shape)}")
-    if min(target, default=0) < 0:
-        raise InvalidArgumentError(None, None, f"dims must be nonnegative, got {list(target)}")
+    if dims.ndim > 1:
+        raise InvalidArgumentError(None, None, f"dims must represent a vector, got shape {brackets(dims.shape)}")
+    target = ints(dims) if dims.size else ()
+    for size in target:
+        if size < 0:
+            raise InvalidArgumentError(None, None, f"Dimension {size} must be >= 0")
     if isinstance(value, bytes):
         result = np.empty(target, object)
         result.fill(value)

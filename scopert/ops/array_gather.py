@@ -76,7 +76,7 @@ def _gather_kernel(xp: Any, params: Any, indices: Any, axis: Any, *, batch_dims:
     where = ints(axis)[0]
     if not -source.ndim <= where < source.ndim:
         raise InvalidArgumentError(
-            None, None, f"axis must be in [{-source.ndim}, {source.ndim}), got {where}"
+            None, None, f"Expected axis in the range [{-source.ndim}, {source.ndim}), but got {where}"
         )
     where %= source.ndim
     check_indices(picked, source.shape[where])

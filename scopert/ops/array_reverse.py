@@ -181,7 +181,7 @@ def _roll_rule(op: Operation) -> list[Shape]:
         if vector is not None and len(vector) > 1:
             raise ValueError(f"Shape must be at most rank 1 but is rank {len(vector)}")
     if not is_compatible(shift, axis):
-        raise ValueError(f"shift and axis must have the same size: {brackets(shift)} and {brackets(axis)}")
+        raise ValueError(f"both shapes must be equal, but are {brackets(shift)} and {brackets(axis)}")
     return [source]
 
 

@@ -29,7 +29,8 @@ def _transpose_rule(op: Operation) -> list[Shape]:
             length = perm_shape[0]
         return [None if length is None else (None,) * length]
     if source is None:
-        return [(None,) * perm.size]
+        # Like TensorFlow, which takes a vector of one entry for a scalar's permutation too.
+        return [(None,) * perm.size if perm.size > 1 else None]
     if perm.size != len(source):
         raise ValueError(f"Dimension must be {len(source)} but is {perm.size}")
     axes = [int(axis) for axis in perm.reshape(-1)]
