@@ -99,7 +99,8 @@ class Specialise:
     def _infer(self, rewriter: Rewriter, step: Step, inputs: list[_Tensor], tensors: dict[int, _Tensor]) -> None:
         values = rewriter.values
         opdef = find_op(step.op)
-        op = _Op(step.op, step.origin.name, opdef, step.origin.attrs, inputs)
+        # A step that is no op of the graph (a read, a loop) tells nothing about its inputs.
+        op = _Op(step.op, step.origin.name, opdef, step.origin.attrs, inputs if opdef is not None else ())
         shapes: Sequence[Shape] = [values[slot].shape for slot in step.outputs]
         if step.op == READ:
             shapes = [merge(values[step.inputs[0]].shape, shapes[0])]
