@@ -118,7 +118,7 @@ class Checkpoint:
             if value is not None:
                 _variables_in(value, name.removeprefix("_"), found, optimizers)
         keys: dict[Any, str] = {}
-        for path, variable in found.items():
+        for path, variable in sorted(found.items(), key=lambda row: (row[0].count("/"), row[0])):
             keys.setdefault(variable, path)  # one that is reached twice is saved once
         made = {path + _VALUE: variable for variable, path in keys.items()}
         for path, optimizer in optimizers.items():

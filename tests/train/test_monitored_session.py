@@ -259,7 +259,7 @@ def test_timer():
     timer.update_last_triggered_step(1)
     assert timer.should_trigger_for_step(2)
     for arguments in ({}, {"every_secs": 1.0, "every_steps": 1}):
-        with pytest.raises(ValueError, match="every_secs and every_steps|Either"):
+        with pytest.raises(ValueError, match=r"every_secs and every_steps|Either"):
             tf.train.SecondOrStepTimer(**arguments)
 
 
@@ -369,7 +369,7 @@ def test_queue_runners():
         coord.join(threads)
     with pytest.raises(ValueError, match="No default session"):
         tf.train.start_queue_runners()
-    with pytest.raises(TypeError, match="must be a `tf.Session`"):
+    with pytest.raises(TypeError, match=r"must be a `tf\.Session`"):
         tf.train.start_queue_runners("session")
     with pytest.raises(ValueError, match="Must provide queue"):
         tf.train.QueueRunner(queue)
