@@ -61,41 +61,66 @@ class OpDef:
     """
 
     __slots__ = (
-        "attr_by_name", "attrs", "completed", "differentiable", "has_refs", "inferred", "inputs", "kernel",
+        "_signature", "attr_by_name", "attrs", "completed", "differentiable", "has_refs", "inferred", "inputs", "kernel",
         "kernel_keywords", "name", "outputs", "plain", "shape", "traits",
     )  # fmt: skip
+
+    attrs: tuple[Attr, ...]
+    attr_by_name: dict[str, Attr]
+    inputs: tuple[Arg, ...]
+    outputs: tuple[Arg, ...]
+    #: Names of the kernel's keyword-only parameters.
+    kernel_keywords: tuple[str, ...]
+    #: Attributes whose value follows from the inputs.
+    inferred: frozenset[str]
+    #: Takes a variable itself, not its value.
+    has_refs: bool
+    #: No list inputs, no refs: the quick way of `build.apply` serves it.
+    plain: bool
 
     def __init__(
         self, name: str, inputs: str, outputs: str, attrs: str, shape: ShapeRule,
         kernel: Kernel | None, traits: frozenset[str], differentiable: bool,
     ) -> None:  # fmt: skip
         self.name = name
-        self.attrs: tuple[Attr, ...] = parse_attrs(attrs)
-        self.attr_by_name = {attr.name: attr for attr in self.attrs}
-        self.inputs: tuple[Arg, ...] = parse_args(inputs, self.attrs)
-        self.outputs: tuple[Arg, ...] = parse_args(outputs, self.attrs)
+        self._signature = (inputs, outputs, attrs)
         self.shape = shape
         self.kernel = kernel
-        self.kernel_keywords = keyword_only(kernel) if kernel is not None else ()
         self.traits = traits
         self.differentiable = differentiable
-        #: Attributes whose value follows from the inputs.
+        #: Input types -> (attributes, output types) of operations whose attributes all follow from
+        #: them. Those operations share the one dict, which is why attributes are never changed in place.
+        self.completed: dict[tuple[DType, ...], tuple[dict[str, Any], list[DType]]] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        # A slot that is still empty. A program uses few of the ops that there are, so a signature is
+        # parsed when it is first asked for, not when the library is imported.
+        if name not in _PARSED:
+            raise AttributeError(f"an OpDef has no attribute {name!r}")
+        self._parse()
+        return getattr(self, name)
+
+    def _parse(self) -> None:
+        inputs, outputs, attrs = self._signature
+        self.attrs = parse_attrs(attrs)
+        self.attr_by_name = {attr.name: attr for attr in self.attrs}
+        self.inputs = parse_args(inputs, self.attrs)
+        self.outputs = parse_args(outputs, self.attrs)
+        self.kernel_keywords = keyword_only(self.kernel) if self.kernel is not None else ()
         self.inferred = frozenset(
             key
             for arg in self.inputs
             for key in (arg.type_attr, arg.type_list_attr, arg.number_attr)
             if key is not None
         )
-        #: Takes a variable itself, not its value.
         self.has_refs = any(arg.is_ref for arg in self.inputs)
-        #: No list inputs, no refs: the quick way of `build.apply` serves it.
         self.plain = not any(arg.is_list or arg.is_ref for arg in self.inputs)
-        #: Input types -> (attributes, output types) of operations whose attributes all follow from
-        #: them. Those operations share the one dict, which is why attributes are never changed in place.
-        self.completed: dict[tuple[DType, ...], tuple[dict[str, Any], list[DType]]] = {}
 
     def __repr__(self) -> str:
         return f"<OpDef {self.name}>"
+
+
+_PARSED = frozenset({"attrs", "attr_by_name", "inputs", "outputs", "kernel_keywords", "inferred", "has_refs", "plain"})
 
 
 def keyword_only(function: Kernel) -> tuple[str, ...]:
