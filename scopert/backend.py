@@ -15,19 +15,19 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from scopert.errors import CancelledError, InvalidArgumentError
-from scopert.graph.dtypes import DType, resource, string, variant
+from scopert.graph.dtypes import DType, as_dtype, resource, string, variant
 from scopert.graph.kernel import Origin, bind
 from scopert.graph.opdef import READS, VIEW, WRITES, keyword_only
 from scopert.graph.shape import is_compatible
 from scopert.graph.shape import text as shape_text
-from scopert.program.expression import Fused
+from scopert.program.expression import Access, Fused, Node
 from scopert.program.ir import DEAD, FUSED, LOOP, READ, Fetch, Loop, Program, Step, Value
 
 __all__ = [
-    "DEAD", "FUSED", "LOOP", "READ", "VIEW", "WRITES", "Backend", "BackendSpec", "CancelledError", "Capabilities",
-    "DType", "Executable", "Fetch", "Fused", "InvalidArgumentError", "Kernel", "Loop", "Origin", "Program",
-    "RunContext", "Step", "StepFailed", "TraceRow", "Value", "VariableRef", "bind", "check_step", "last_uses",
-    "select_kernel", "shape_text", "verifying",
+    "DEAD", "FUSED", "LOOP", "READ", "VIEW", "WRITES", "Access", "Backend", "BackendSpec", "CancelledError",
+    "Capabilities", "DType", "Executable", "Fetch", "Fused", "InvalidArgumentError", "Kernel", "Loop", "Node",
+    "Origin", "Program", "RunContext", "Step", "StepFailed", "TraceRow", "Value", "VariableRef", "as_dtype", "bind",
+    "check_step", "last_uses", "select_kernel", "shape_text", "verifying",
 ]  # fmt: skip
 
 

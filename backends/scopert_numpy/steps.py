@@ -11,6 +11,7 @@ import numpy as np
 
 from scopert.backend import (
     DEAD,
+    FUSED,
     LOOP,
     READ,
     WRITES,
@@ -52,7 +53,7 @@ class Binder:
         for step, old in zip(program.steps, forget, strict=True):
             one = len(step.outputs) == 1
             outputs: Any = step.outputs[0] if one else step.outputs
-            function = self._bind(step)
+            function = self._bind(program, step)
             if self._verify and step.op != LOOP:
                 function = verified(function, program, step)
             if step.guards:
@@ -60,13 +61,17 @@ class Binder:
             rows.append((function, (*step.guards, *step.inputs), outputs, one, old, step))
         return rows
 
-    def _bind(self, step: Step) -> Callable[..., Any]:
+    def _bind(self, program: Program, step: Step) -> Callable[..., Any]:
         if step.op == READ:
             return _read_copy if step.copies else _read
         if step.op == LOOP:
             from scopert_numpy.loop import loop  # which needs rows for its own program
 
             function = loop(step, self)
+        elif step.op == FUSED:
+            from scopert_numpy.blocked import blocked
+
+            return blocked(program, step)
         else:
             function = select_kernel(step, np, self.context, self._kernels)
         if WRITES in step.traits:
