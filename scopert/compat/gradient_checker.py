@@ -70,6 +70,9 @@ def compute_gradient(
     x_list = list(x) if several else [x]
     shapes = list(x_shape) if several else [x_shape]
     values = [None] * len(x_list) if x_init_value is None else list(x_init_value) if several else [x_init_value]
+    for tensor in (*x_list, y):
+        if tensor.dtype.base not in _VALID:
+            raise ValueError(f"Don't support type {tensor.dtype.name}")
     _initialize(init_targets)
     seeds = [_derivative(item, y, y_shape) for item in x_list]
     feeds = dict(extra_feed_dict or {})
@@ -121,9 +124,6 @@ def _compare(
     x: Tensor, x_shape: Any, y: Tensor, y_shape: Sequence[int], value: Any, seed: tuple[Any, Tensor], delta: float,
     feeds: dict[Any, Any],
 ) -> tuple[Array, Array]:  # fmt: skip
-    for tensor in (x, y):
-        if tensor.dtype.base not in _VALID:
-            raise ValueError(f"Don't support type {tensor.dtype.name}")
     grad, dy = seed
     if grad is None:
         raise ValueError(f"{y} does not depend on {x} through operations with gradients")
@@ -148,9 +148,7 @@ def _reals(array: Array) -> Array:
     return flat
 
 
-def _symbolic(
-    x: Tensor, data: Array, grad: Any, dy: Tensor, y_shape: Sequence[int], feeds: dict[Any, Any]
-) -> Array:
+def _symbolic(x: Tensor, data: Array, grad: Any, dy: Tensor, y_shape: Sequence[int], feeds: dict[Any, Any]) -> Array:
     session = _session()
     seed = np.zeros(tuple(y_shape), dtype=dy.dtype.np)
     cells = _reals(seed)
@@ -165,16 +163,12 @@ def _symbolic(
             found = whole
         found = np.ascontiguousarray(found)
         if found.shape != data.shape:
-            raise ValueError(
-                f"Empty or wrong gradient: it has shape {found.shape}, x has shape {data.shape}"
-            )
+            raise ValueError(f"Empty or wrong gradient: it has shape {found.shape}, x has shape {data.shape}")
         jacobian[:, column] = _reals(found)
     return jacobian
 
 
-def _numeric(
-    x: Tensor, data: Array, y: Tensor, y_shape: Sequence[int], delta: float, feeds: dict[Any, Any]
-) -> Array:
+def _numeric(x: Tensor, data: Array, y: Tensor, y_shape: Sequence[int], delta: float, feeds: dict[Any, Any]) -> Array:
     session = _session()
     moved = np.array(data, order="C")
     cells = _reals(moved)
