@@ -74,6 +74,7 @@ from scopert.graph.shape import enable_v2_tensorshape as enable_v2_tensorshape
 from scopert.graph.sparse_tensor import SparseTensor as SparseTensor
 from scopert.graph.sparse_tensor import SparseTensorValue as SparseTensorValue
 from scopert.graph.sparse_tensor import convert_to_tensor_or_sparse_tensor as convert_to_tensor_or_sparse_tensor
+from scopert.graph.sparse_tensor import is_tensor as is_tensor
 from scopert.graph.stack import get_default_graph as get_default_graph
 from scopert.graph.stack import get_default_session as get_default_session
 from scopert.graph.stack import reset_default_graph as reset_default_graph
@@ -792,6 +793,7 @@ __all__ = [
     "is_non_decreasing",
     "is_numeric_tensor",
     "is_strictly_increasing",
+    "is_tensor",
     "is_variable_initialized",
     "keras",
     "layers",

@@ -1,6 +1,7 @@
 """Generated from the @public table by scopert/compat/namespace.py; do not edit."""
 # ruff: noqa
 
+from scopert.graph.sparse_tensor import is_tensor as is_tensor
 from scopert.layers.arg_scope import add_arg_scope as add_arg_scope
 from scopert.layers.arg_scope import arg_scope as arg_scope
 from scopert.layers.arg_scope import current_arg_scope as current_arg_scope
@@ -21,6 +22,7 @@ __all__ = [
     "convolutional_orthogonal_3d",
     "current_arg_scope",
     "has_arg_scope",
+    "is_tensor",
     "model_variable",
     "variable",
 ]

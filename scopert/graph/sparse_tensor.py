@@ -9,6 +9,7 @@ from scopert.graph.convert import to_tensor
 from scopert.graph.dimension import Dimension
 from scopert.graph.dtypes import DType, as_dtype, int64
 from scopert.graph.graph import Graph
+from scopert.graph.indexed_slices import IndexedSlices
 from scopert.graph.operation import Operation
 from scopert.graph.scopes import name_scope
 from scopert.graph.shape import TensorShape, tensor_shape, unknown_shape
@@ -168,6 +169,12 @@ sparse_operators: dict[str, Any] = {}
 def is_sparse(value: Any) -> bool:
     """Return whether `value` is a sparse tensor or the value of one."""
     return isinstance(value, SparseTensor | SparseTensorValue)
+
+
+@public("is_tensor", "contrib.framework.is_tensor")
+def is_tensor(x: Any) -> bool:
+    """Return whether `x` is a tensor, a sparse one, indexed slices or a variable."""
+    return isinstance(x, Tensor | SparseTensor | IndexedSlices) or hasattr(x, "_as_graph_element")
 
 
 def as_sparse_tensor(value: Any) -> SparseTensor:

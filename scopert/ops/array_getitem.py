@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from scopert.graph.constant import constant
+from scopert.graph.constant import constant, make_constant
 from scopert.graph.dtypes import as_dtype, bool_, int32, int64
 from scopert.graph.scopes import name_scope
 from scopert.graph.shape import Dimension
@@ -44,6 +44,11 @@ def _is_mask(spec: Any) -> bool:
     if isinstance(spec, Tensor):
         return spec.dtype.base is bool_
     return isinstance(spec, bool) or (isinstance(spec, np.ndarray) and spec.dtype == np.bool_)
+
+
+def _all_small(values: list[Any]) -> bool:
+    """Whether all are Python integers that an int32 holds."""
+    return all(type(value) is int and -0x80000000 <= value <= 0x7FFFFFFF for value in values)
 
 
 def slice_helper(tensor: Any, spec: Any, var: Any = None) -> Tensor:
@@ -99,8 +104,12 @@ def slice_helper(tensor: Any, spec: Any, var: Any = None) -> Tensor:
         begin.append(start)
         end.append(stop)
         strides.append(step)
-    with name_scope(None, "strided_slice", [tensor, *begin, *end, *strides]) as scope:
-        if begin:
+    plain = _all_small(begin) and _all_small(end) and _all_small(strides)
+    inputs = [tensor] if plain else [tensor, *begin, *end, *strides]
+    with name_scope(None, "strided_slice", inputs) as scope:
+        if plain and begin:
+            vectors = [make_constant(np.array(part, np.int32), int32, "stack") for part in (begin, end, strides)]
+        elif begin:
             vectors = [stack(begin), stack(end), stack(strides)]
             if any(vector.dtype == int64 for vector in vectors):
                 vectors = [v if v.dtype == int64 else raw("Cast", v, DstT=int64) for v in vectors]

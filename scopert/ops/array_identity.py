@@ -7,7 +7,7 @@ from typing import Any
 from scopert.errors import InvalidArgumentError
 from scopert.graph.build import apply
 from scopert.graph.convert import to_tensor
-from scopert.graph.dtypes import DType, float32, float64
+from scopert.graph.dtypes import DType, float32, float64, resource
 from scopert.graph.opdef import PURE, STATEFUL, VIEW, define_op, gradient
 from scopert.graph.operation import Operation
 from scopert.graph.shape import as_tuple, brackets, is_compatible, merge
@@ -17,6 +17,12 @@ from scopert.public import public
 
 
 def _pass_on(xp: Any, x: Any) -> Any:
+    return x
+
+
+def _pass_on_value(xp: Any, x: Any, *, op: Any) -> Any:
+    if op.input_dtypes[0].base is resource:
+        raise InvalidArgumentError(None, None, "Input tensor cannot be a resource variable handle.")
     return x
 
 
@@ -120,7 +126,7 @@ GUARANTEE_CONST = define_op(
     outputs="output: T",
     attrs="T: type",
     shape=same_as_first,
-    kernel=_pass_on,
+    kernel=_pass_on_value,
     traits=(STATEFUL, VIEW),
 )
 

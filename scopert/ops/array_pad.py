@@ -38,8 +38,8 @@ def _pad_rule(op: Operation) -> list[Shape]:
         raise ValueError("Paddings must be non-negative")
     return [
         tuple(
-            None if n is None else n + int(before) + int(after)
-            for n, (before, after) in zip(source, paddings, strict=True)
+            None if n is None else n + before + after
+            for n, (before, after) in zip(source, paddings.tolist(), strict=True)
         )
     ]
 

@@ -25,16 +25,16 @@ def _slice_rule(op: Operation) -> list[Shape]:
     elif not known:
         return [None]
     count = len(source) if source is not None else known[0]
+    starts = None if begin is None else begin.tolist()
     if size is None:
         partial = known_shape(op.inputs[2])
         if partial is not None and len(partial) == count:
             return [partial]
         return [(None,) * count]
     result: list[int | None] = []
-    for axis in range(count):
+    for axis, wanted in enumerate(size.tolist()):
         length = None if source is None else source[axis]
-        start = None if begin is None else int(begin[axis])
-        wanted = int(size[axis])
+        start = None if starts is None else starts[axis]
         if length is not None and start is not None and wanted == -1:
             wanted = length - start
             if start < 0 or wanted < 0:

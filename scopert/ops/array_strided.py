@@ -107,20 +107,22 @@ def _select(array: Any, index: tuple[Any, ...]) -> Any:
 
 
 def _strided_rule(op: Operation) -> list[Shape]:
-    masks = _masks(op.attrs)
-    source = op.inputs[0]._shape
-    begin, end, strides = (known_value(tensor) for tensor in op.inputs[1:4])
-    if source is not None and None not in source and begin is not None and end is not None and strides is not None:
-        index = python_index(begin, end, strides, masks)
-        whole = np.broadcast_to(np.int8(0), [size for size in source if size is not None])
-        return [_select(whole, index).shape]
-    vector = op.inputs[1]._shape
+    source, vector = op._inputs[0]._shape, op._inputs[1]._shape
+    begin, end, strides = (_entries(tensor) for tensor in op._inputs[1:4])
     if source is None or strides is None or vector is None or vector[0] is None:
         return [None]
-    return [_partly_known(source, begin, end, strides, masks)]
+    return [_partly_known(source, begin, end, strides, _masks(op.attrs))]
 
 
-def _partly_known(source: tuple[int | None, ...], begin: Any, end: Any, strides: Any, masks: Masks) -> Shape:
+def _entries(tensor: Tensor) -> list[int] | None:
+    value = known_value(tensor)
+    return None if value is None else value.tolist()
+
+
+def _partly_known(
+    source: tuple[int | None, ...], begin: list[int] | None, end: list[int] | None, strides: list[int], masks: Masks
+) -> Shape:
+    """The shape of a slice, as far as that of its source and the bounds are known."""
     kinds = _kinds(len(strides), masks)
     taken = sum(kind in ("single", "range") for kind in kinds)
     if taken > len(source):
@@ -141,19 +143,21 @@ def _partly_known(source: tuple[int | None, ...], begin: Any, end: Any, strides:
             continue
         length = source[axis]
         axis += 1
-        step = int(strides[i])
+        step = strides[i]
         if step == 0:
             raise ValueError(f"strides[{i}] must be non-zero")
         if kind == "single":
-            if length is not None and begin is not None and not -length <= int(begin[i]) < length:
-                raise ValueError(f"slice index {int(begin[i])} of dimension {axis - 1} out of bounds.")
+            if step < 0:
+                raise ValueError("only stride 1 allowed on non-range indexing.")
+            if length is not None and begin is not None and not -length <= begin[i] < length:
+                raise ValueError(f"slice index {begin[i]} of dimension {axis - 1} out of bounds.")
             continue
         open_both = bool(masks.begin_mask & bit and masks.end_mask & bit)
         if length is None or not (open_both or (begin is not None and end is not None)):
             result.append(None)
             continue
-        start = None if masks.begin_mask & bit else int(begin[i])
-        stop = None if masks.end_mask & bit else int(end[i])
+        start = None if masks.begin_mask & bit or begin is None else begin[i]
+        stop = None if masks.end_mask & bit or end is None else end[i]
         result.append(len(range(*slice(start, stop, step).indices(length))))
     return tuple(result)
 

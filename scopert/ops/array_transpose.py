@@ -33,7 +33,7 @@ def _transpose_rule(op: Operation) -> list[Shape]:
         return [(None,) * perm.size if perm.size > 1 else None]
     if perm.size != len(source):
         raise ValueError(f"Dimension must be {len(source)} but is {perm.size}")
-    axes = [int(axis) for axis in perm.reshape(-1)]
+    axes = perm.reshape(-1).tolist()
     for axis in axes:
         if not -len(source) <= axis < len(source):
             raise ValueError(f"perm dim {axis} is out of range of input rank {len(source)}")

@@ -42,7 +42,7 @@ def _sparse_groups(indices: Array, values: Array, shape: Array, validate: bool) 
     if validate and len(indices):
         ordered = list(map(tuple, indices.tolist()))
         if sorted(ordered) != ordered:
-            raise InvalidArgumentError(None, None, "set indices are not in lexicographic order")
+            raise InvalidArgumentError(None, None, "the indices of a set are out of order")
         if (indices < 0).any() or (indices >= shape).any():
             raise InvalidArgumentError(None, None, f"set indices are outside of the shape {shape.tolist()}")
     for index, value in zip(indices.tolist(), values.tolist(), strict=True):

@@ -61,8 +61,8 @@ def _union(xp: Any, a: Any, b: Any) -> tuple[Any, Any, Any]:
 
 
 def unflatten(xp: Any, flat: Any, target: tuple[int, ...]) -> Any:
-    if not len(flat):
-        return xp.zeros((0, len(target)), np.int64)
+    if not len(flat) or not target:
+        return xp.zeros((len(flat), len(target)), np.int64)
     return xp.stack(xp.unravel_index(flat, target), axis=1).astype(np.int64)
 
 
