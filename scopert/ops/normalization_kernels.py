@@ -14,35 +14,35 @@ def _over_channels(xp: Any, x: Array, dtype: Any) -> Array:
     return x.astype(dtype, copy=False).reshape(-1, x.shape[-1])
 
 
-def batch_moments(xp: Any, rows: Array) -> tuple[Array, Array]:
-    """Mean and biased variance of each channel; NaN, without a warning, where there is no row."""
-    count = rows.dtype.type(rows.shape[0])
-    if not rows.shape[0]:
-        unknown = xp.full(rows.shape[1:], xp.nan, dtype=rows.dtype)
-        return unknown, unknown.copy()
-    mean = rows.sum(axis=0) / count
-    centred = rows - mean
-    return mean, (centred * centred).sum(axis=0) / count
-
-
 def batch_norm_training(
     xp: Any, x: Array, scale: Array, offset: Array, epsilon: float
 ) -> tuple[Array, Array, Array, Array]:
-    """Normalise by the batch: result, mean, unbiased variance (for moving averages), biased variance."""
+    """Normalise by the batch: result, mean, unbiased variance (for moving averages), biased variance.
+
+    Moments of no rows are NaN.
+    """
     rows = _over_channels(xp, x, scale.dtype)
-    mean, variance = batch_moments(xp, rows)
-    y = (rows - mean) * (scale / xp.sqrt(variance + scale.dtype.type(epsilon))) + offset
+    kind = scale.dtype.type
     count = rows.shape[0]
-    unbiased = variance * scale.dtype.type(count / max(count - 1, 1))
-    return y.reshape(x.shape).astype(x.dtype, copy=False), mean, unbiased, variance
+    if not count:
+        unknown = [xp.full(rows.shape[1:], xp.nan, dtype=scale.dtype) for _ in range(3)]
+        return x.copy(), unknown[0], unknown[1], unknown[2]
+    mean = rows.sum(axis=0) / kind(count)
+    centred = rows - mean
+    variance = xp.einsum("nc,nc->c", centred, centred) / kind(count)
+    centred *= scale / xp.sqrt(variance + kind(epsilon))
+    centred += offset
+    unbiased = variance * kind(count / max(count - 1, 1))
+    return centred.reshape(x.shape).astype(x.dtype, copy=False), mean, unbiased, variance
 
 
 def batch_norm_inference(
     xp: Any, x: Array, scale: Array, offset: Array, mean: Array, variance: Array, epsilon: float
 ) -> Array:
     """Normalise by given moments."""
-    rows = _over_channels(xp, x, scale.dtype)
-    y = (rows - mean) * (scale / xp.sqrt(variance + scale.dtype.type(epsilon))) + offset
+    y = _over_channels(xp, x, scale.dtype) - mean
+    y *= scale / xp.sqrt(variance + scale.dtype.type(epsilon))
+    y += offset
     return y.reshape(x.shape).astype(x.dtype, copy=False)
 
 
@@ -58,16 +58,18 @@ def batch_norm_grad(
 ) -> tuple[Array, Array, Array]:
     """Gradients to input, scale and offset; in training the moments depend on the input."""
     dtype = scale.dtype
-    rows = _over_channels(xp, x, dtype)
     grad = _over_channels(xp, dy, dtype)
     inverse = dtype.type(1) / xp.sqrt(variance + dtype.type(epsilon))
-    centred = rows - mean
+    centred = _over_channels(xp, x, dtype) - mean
     d_offset = grad.sum(axis=0)
-    along = (grad * centred).sum(axis=0)
+    along = xp.einsum("nc,nc->c", grad, centred)
     if training:
-        count = dtype.type(max(rows.shape[0], 1))
-        slope = centred * (inverse * inverse * (along / count))
-        dx = (grad - d_offset / count - slope) * (scale * inverse)
+        # dx = (dy - mean(dy) - centred * mean(dy * centred) / (variance + epsilon)) * scale * inverse
+        count = dtype.type(max(grad.shape[0], 1))
+        centred *= inverse * inverse * (along / count)
+        dx = xp.subtract(grad, centred, out=centred)
+        dx -= d_offset / count
+        dx *= scale * inverse
     else:
         dx = grad * (scale * inverse)
     return dx.reshape(x.shape).astype(x.dtype, copy=False), along * inverse, d_offset
@@ -91,9 +93,7 @@ def lrn(xp: Any, x: Array, radius: int, bias: float, alpha: float, beta: float) 
     return (wide * norm ** dtype.type(-beta)).astype(x.dtype, copy=False)
 
 
-def lrn_grad(
-    xp: Any, dy: Array, x: Array, y: Array, radius: int, bias: float, alpha: float, beta: float
-) -> Array:
+def lrn_grad(xp: Any, dy: Array, x: Array, y: Array, radius: int, bias: float, alpha: float, beta: float) -> Array:
     """Gradient of ``lrn``; each channel also sees the windows of its neighbours."""
     dtype = compute_dtype(xp, x.dtype)
     grad, wide, found = (a.astype(dtype, copy=False) for a in (dy, x, y))
