@@ -18,6 +18,7 @@ from scopert.ops.array_transpose import transpose
 from scopert.ops.convolution_kernels import count_windows, pad_axes
 from scopert.ops.nn_arguments import one_of
 from scopert.ops.nn_depthwise import DEPTHWISE_INPUT
+from scopert.ops.run_checks import require_rank, require_windows
 from scopert.ops.window import output_size, window_pads
 from scopert.public import public
 
@@ -45,8 +46,10 @@ def _shape(op: Operation) -> list[Shape]:
 
 
 def _extract(xp: Any, x: Array, *, ksizes: Any, strides: Any, rates: Any, padding: str) -> Array:
+    require_rank(x, 4, "images")
     kernel, steps, gaps = ksizes[1:3], strides[1:3], rates[1:3]
     pads = [window_pads(n, k, s, padding, d) for n, k, s, d in zip(x.shape[1:3], kernel, steps, gaps, strict=True)]
+    require_windows(x.shape[1:3], kernel, steps, gaps, pads)
     out = count_windows(x.shape[1:3], kernel, steps, gaps, pads)
     padded = pad_axes(xp, x, pads)
     patches = xp.empty((x.shape[0], *out, *kernel, x.shape[3]), dtype=x.dtype)

@@ -21,6 +21,7 @@ from scopert.ops.array_tile import tile
 from scopert.ops.math_matmul import matmul
 from scopert.ops.math_reduction import reduce_sum
 from scopert.ops.nn_activation import relu
+from scopert.ops.run_checks import require
 from scopert.public import public
 
 Array = Any
@@ -51,7 +52,13 @@ def _bias_add_shape(op: Operation) -> list[Shape]:
 
 
 def _bias_add(xp: Any, value: Array, bias: Array, *, data_format: str) -> Array:
-    behind = value.ndim - 1 - _channels(value.ndim, data_format)
+    require(value.ndim >= 2, f"Input tensor must be at least 2D: {list(value.shape)}")
+    axis = _channels(value.ndim, data_format)
+    require(
+        bias.shape == (value.shape[axis],),
+        f"Must provide as many biases as the channels of the input tensor: {list(bias.shape)} vs. {list(value.shape)}",
+    )
+    behind = value.ndim - 1 - axis
     return value + bias.reshape(bias.shape + (1,) * behind)
 
 

@@ -14,6 +14,7 @@ from scopert.graph.tensor import Shape, Tensor
 from scopert.ops import convolution_kernels as kernels
 from scopert.ops.array_shape import shape as shape_of
 from scopert.ops.array_shape import shape_n
+from scopert.ops.run_checks import require, require_rank, require_windows
 from scopert.ops.window import channel_axis, output_size, pair_up, spatial_axes, window_pads
 
 Array = Any
@@ -147,6 +148,11 @@ class Geometry:
         attrs = {"padding": padding, "explicit_paddings": explicit_paddings}
         self.explicit = explicit_pads(attrs, data_format)
 
+    def check(self, x: Array, w: Array) -> None:
+        """Both operands must have as many axes as the data format."""
+        require_rank(x, len(self.data_format), "input")
+        require_rank(w, len(self.data_format), "filter")
+
     def last(self, xp: Any, x: Array) -> Array:
         """A view with the channels last."""
         return xp.moveaxis(x, 1, -1) if self.data_format.startswith("NC") else x
@@ -169,18 +175,28 @@ class Geometry:
             window_pads(n, k, s, self.padding, d, e)
             for n, k, s, d, e in zip(sizes, kernel, self.strides, self.dilations, explicit, strict=True)
         ]
+        require_windows(sizes, kernel, self.strides, self.dilations, pads)
         return self.strides, self.dilations, pads
 
 
 def forward(xp: Any, x: Array, w: Array, geometry: Geometry) -> Array:
     """A convolution in the layout of its data format."""
+    geometry.check(x, w)
     x = geometry.last(xp, x)
+    depth, filter_depth, filters = x.shape[-1], w.shape[-2], w.shape[-1]
+    require(
+        filter_depth > 0 and depth % filter_depth == 0,
+        f"input depth must be evenly divisible by filter depth: {depth} vs {filter_depth}",
+    )
+    groups = max(depth // filter_depth, 1)
+    require(filters % groups == 0, f"{filters} filters cannot be dealt to {groups} groups of channels")
     y = kernels.convolve(xp, x, w, *geometry.arguments(x.shape[1:-1], w.shape[:-2]))
     return geometry.back(xp, y)
 
 
 def backward_input(xp: Any, sizes: Array, w: Array, dy: Array, geometry: Geometry) -> Array:
     """Its gradient to the input; sizes of the spatial axes alone take the rest from filter and gradient."""
+    geometry.check(w, dy)
     dy = geometry.last(xp, dy)
     shape = tuple(int(n) for n in sizes)
     if len(shape) == w.ndim - 2:
@@ -194,8 +210,10 @@ def backward_input(xp: Any, sizes: Array, w: Array, dy: Array, geometry: Geometr
 
 def backward_filter(xp: Any, x: Array, sizes: Array, dy: Array, geometry: Geometry) -> Array:
     """Its gradient to the filter."""
+    geometry.check(x, dy)
     x, dy = geometry.last(xp, x), geometry.last(xp, dy)
     shape = tuple(int(n) for n in sizes)
+    require(len(shape) == x.ndim, f"filter_sizes must have {x.ndim} elements, got {list(shape)}")
     arguments = geometry.arguments(x.shape[1:-1], shape[:-2])
     _check_output(x.shape[1:-1], shape[:-2], dy.shape[1:-1], arguments)
     return kernels.convolve_grad_filter(xp, x, shape, dy, *arguments)
@@ -204,11 +222,11 @@ def backward_filter(xp: Any, x: Array, sizes: Array, dy: Array, geometry: Geomet
 def _check_output(sizes: Any, kernel: Any, found: Any, arguments: tuple[Any, Any, Any]) -> None:
     strides, dilations, pads = arguments
     expected = kernels.count_windows(sizes, kernel, strides, dilations, pads)
-    if tuple(found) != expected:
-        raise ValueError(
-            f"Size of out_backprop doesn't match computed: actual = {tuple(found)}, computed = {expected} "
-            f"spatial_dim: input {tuple(sizes)} filter {tuple(kernel)} stride {strides} dilation {dilations}"
-        )
+    require(
+        tuple(found) == expected,
+        f"Size of out_backprop doesn't match computed: actual = {tuple(found)}, computed = {expected} "
+        f"spatial_dim: input {tuple(sizes)} filter {tuple(kernel)} stride {strides} dilation {dilations}",
+    )
 
 
 def _conv2d(

@@ -37,6 +37,7 @@ from scopert.ops.math_unary import abs_, exp, log, log1p
 from scopert.ops.nn_activation import relu
 from scopert.ops.nn_arguments import one_of
 from scopert.ops.nn_softmax import log_softmax, softmax
+from scopert.ops.run_checks import require
 from scopert.ops.softmax_kernels import softmax_cross_entropy, sparse_softmax_cross_entropy
 from scopert.public import public
 
@@ -61,6 +62,12 @@ def _sparse_shape(op: Operation) -> list[Shape]:
 
 
 def _sparse_kernel(xp: Any, features: Array, labels: Array) -> tuple[Array, Array]:
+    require(features.ndim == 2, f"logits must be 2-D, but got shape {list(features.shape)}")
+    require(
+        labels.shape == features.shape[:1],
+        "logits and labels must have the same first dimension, got logits shape "
+        f"{list(features.shape)} and labels shape {list(labels.shape)}",
+    )
     classes = features.shape[-1]
     if features.size == 0 and features.shape[0]:
         raise InvalidArgumentError(None, None, f"Must have at least one class, but got logits shape {features.shape}")
@@ -76,9 +83,18 @@ def _sparse_kernel(xp: Any, features: Array, labels: Array) -> tuple[Array, Arra
     return sparse_softmax_cross_entropy(xp, features, labels)
 
 
+def _softmax_kernel(xp: Any, features: Array, labels: Array) -> tuple[Array, Array]:
+    pairs = zip(features.shape, labels.shape, strict=False)
+    require(
+        features.ndim == labels.ndim == 2 and all(a == b or 1 in (a, b) for a, b in pairs),
+        f"logits and labels must be broadcastable: logits_size={list(features.shape)} labels_size={list(labels.shape)}",
+    )
+    return softmax_cross_entropy(xp, features, labels)
+
+
 SOFTMAX_CROSS_ENTROPY = define_op(
     "SoftmaxCrossEntropyWithLogits", "features: T, labels: T", "loss: T, backprop: T", FLOATING,
-    shape=_softmax_shape, kernel=softmax_cross_entropy,
+    shape=_softmax_shape, kernel=_softmax_kernel,
 )  # fmt: skip
 SPARSE_SOFTMAX_CROSS_ENTROPY = define_op(
     "SparseSoftmaxCrossEntropyWithLogits", "features: T, labels: Tlabels", "loss: T, backprop: T",

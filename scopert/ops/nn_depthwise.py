@@ -18,6 +18,7 @@ from scopert.ops.nn_arguments import one_of
 from scopert.ops.nn_conv import Geometry, grad_filter_shape, spatial_attr
 from scopert.ops.nn_convolution import conv2d
 from scopert.ops.nn_space_to_batch import with_space_to_batch
+from scopert.ops.run_checks import require
 from scopert.ops.window import channel_axis, output_size, spatial_axes
 from scopert.public import public
 
@@ -52,7 +53,9 @@ def _input_shape(op: Operation) -> list[Shape]:
 
 def _forward(xp: Any, x: Array, w: Array, *, strides: Any, padding: str, data_format: str, dilations: Any) -> Array:
     geometry = Geometry(strides, padding, data_format, dilations)
+    geometry.check(x, w)
     x = geometry.last(xp, x)
+    require(x.shape[-1] == w.shape[2], f"input and filter must have the same depth: {x.shape[-1]} vs {w.shape[2]}")
     y = kernels.depthwise(xp, x, w, *geometry.arguments(x.shape[1:-1], w.shape[:-2]))
     return geometry.back(xp, y)
 

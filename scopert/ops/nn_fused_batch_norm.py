@@ -14,6 +14,7 @@ from scopert.graph.shape_rules import with_rank
 from scopert.graph.tensor import Shape, Tensor
 from scopert.ops import normalization_kernels as kernels
 from scopert.ops.array_transpose import transpose
+from scopert.ops.run_checks import require, require_rank, require_vector
 from scopert.ops.window import channel_axis
 from scopert.public import public
 
@@ -62,7 +63,13 @@ def _forward(
     xp: Any, x: Array, scale: Array, offset: Array, mean: Array, variance: Array, *,
     epsilon: float, data_format: str, is_training: bool, op: Any,
 ) -> tuple[Array, ...]:  # fmt: skip
+    require_rank(x, 4, "input")
     x = _last(xp, x, data_format)
+    for name, vector in (("scale", scale), ("offset", offset)):
+        require_vector(vector, x.shape[-1], name)
+    if not is_training:
+        for name, vector in (("mean", mean), ("variance", variance)):
+            require_vector(vector, x.shape[-1], name)
     if is_training:
         y, mean, unbiased, variance = kernels.batch_norm_training(xp, x, scale, offset, epsilon)
         statistics = (mean, unbiased, mean.copy(), variance)
@@ -78,7 +85,10 @@ def _backward(
     xp: Any, dy: Array, x: Array, scale: Array, mean: Array, variance: Array, *rest: Array,
     epsilon: float, data_format: str, is_training: bool,
 ) -> tuple[Array, ...]:  # fmt: skip
+    require(dy.shape == x.shape, f"x and y backprop must have same shape: {list(x.shape)} vs {list(dy.shape)}")
     dy, x = _last(xp, dy, data_format), _last(xp, x, data_format)
+    for name, vector in (("scale", scale), ("mean", mean), ("variance", variance)):
+        require_vector(vector, x.shape[-1], name)
     dx, d_scale, d_offset = kernels.batch_norm_grad(xp, dy, x, scale, mean, variance, epsilon, is_training)
     # Places for gradients to mean and variance, which are not computed.
     nothing = xp.zeros(0 if is_training else scale.shape, dtype=scale.dtype)

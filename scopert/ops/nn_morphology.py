@@ -16,6 +16,7 @@ from scopert.ops.array_reverse import reverse
 from scopert.ops.convolution_kernels import count_windows, pad_axes
 from scopert.ops.math_unary import negative
 from scopert.ops.pooling_kernels import lowest
+from scopert.ops.run_checks import require, require_rank, require_windows
 from scopert.ops.window import output_size, window_pads
 from scopert.public import public
 
@@ -47,10 +48,14 @@ class _Windows:
     """The padded image and, for each tap of the filter, the part of the image that it meets."""
 
     def __init__(self, xp: Any, x: Array, w: Array, strides: Sequence[int], rates: Sequence[int], padding: str) -> None:
+        require_rank(x, 4, "input")
+        require_rank(w, 3, "filter")
+        require(x.shape[3] == w.shape[2], f"input and filter must have the same depth: {x.shape[3]} vs {w.shape[2]}")
         steps, gaps = strides[1:3], rates[1:3]
         self.pads = [
             window_pads(n, k, s, padding, d) for n, k, s, d in zip(x.shape[1:3], w.shape[:2], steps, gaps, strict=True)
         ]
+        require_windows(x.shape[1:3], w.shape[:2], steps, gaps, self.pads)
         self.out = count_windows(x.shape[1:3], w.shape[:2], steps, gaps, self.pads)
         self.padded = pad_axes(xp, x, self.pads, fill=lowest(xp, x.dtype))
         self.inside = pad_axes(xp, xp.ones((1, *x.shape[1:3], 1), dtype=bool), self.pads, fill=False)

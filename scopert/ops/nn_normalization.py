@@ -17,6 +17,7 @@ from scopert.ops.math_binary import maximum, multiply
 from scopert.ops.math_reduction import reduce_sum
 from scopert.ops.math_unary import rsqrt, square
 from scopert.ops.nn_arguments import one_of
+from scopert.ops.run_checks import require, require_rank
 from scopert.public import public
 
 Array = Any
@@ -35,12 +36,15 @@ def _image(op: Operation) -> list[Shape]:
 
 
 def _lrn(xp: Any, x: Array, *, depth_radius: int, bias: float, alpha: float, beta: float) -> Array:
+    require_rank(x, 4, "in")
     return kernels.lrn(xp, x, depth_radius, bias, alpha, beta)
 
 
 def _lrn_grad(
     xp: Any, dy: Array, x: Array, y: Array, *, depth_radius: int, bias: float, alpha: float, beta: float
 ) -> Array:
+    require_rank(x, 4, "in")
+    require(dy.shape == x.shape == y.shape, "input_grads, input_image and output_image must have the same shape")
     return kernels.lrn_grad(xp, dy, x, y, depth_radius, bias, alpha, beta)
 
 

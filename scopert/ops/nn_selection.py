@@ -25,6 +25,7 @@ from scopert.ops.math_binary import div
 from scopert.ops.math_cast import cast
 from scopert.ops.math_comparison import equal
 from scopert.ops.math_reduction import reduce_prod, reduce_sum
+from scopert.ops.run_checks import require
 from scopert.public import public
 
 Array = Any
@@ -64,6 +65,7 @@ def _top_k_v2(xp: Any, x: Array, k: Array) -> tuple[Array, Array]:
     count = int(k)
     if count < 0:
         raise InvalidArgumentError(None, None, f"Need k >= 0, got {count}")
+    require(x.ndim >= 1, f"input must be >= 1-D, got shape {list(x.shape)}")
     if count > x.shape[-1]:
         raise InvalidArgumentError(None, None, f"input must have at least k columns. Had {x.shape[-1]}, needed {count}")
     return kernels.top_k(xp, x, count)

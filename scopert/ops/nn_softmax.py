@@ -21,6 +21,7 @@ from scopert.ops.math_binary import subtract
 from scopert.ops.math_comparison import less
 from scopert.ops.math_reduction import reduce_sum
 from scopert.ops.math_unary import exp
+from scopert.ops.run_checks import require
 from scopert.ops.softmax_kernels import log_softmax as log_softmax_kernel
 from scopert.ops.softmax_kernels import softmax as softmax_kernel
 from scopert.public import public
@@ -32,8 +33,18 @@ def _rows(op: Operation) -> list[Shape]:
     return [at_least_rank(op.inputs[0]._shape, 1)]
 
 
-SOFTMAX = define_op("Softmax", "logits: T", "softmax: T", FLOATING, shape=_rows, kernel=softmax_kernel)
-LOG_SOFTMAX = define_op("LogSoftmax", "logits: T", "logsoftmax: T", FLOATING, shape=_rows, kernel=log_softmax_kernel)
+def _softmax(xp: Any, logits: Any) -> Any:
+    require(logits.ndim >= 1, f"logits must have >= 1 dimension, got shape {list(logits.shape)}")
+    return softmax_kernel(xp, logits)
+
+
+def _log_softmax(xp: Any, logits: Any) -> Any:
+    require(logits.ndim >= 1, f"logits must have >= 1 dimension, got shape {list(logits.shape)}")
+    return log_softmax_kernel(xp, logits)
+
+
+SOFTMAX = define_op("Softmax", "logits: T", "softmax: T", FLOATING, shape=_rows, kernel=_softmax)
+LOG_SOFTMAX = define_op("LogSoftmax", "logits: T", "logsoftmax: T", FLOATING, shape=_rows, kernel=_log_softmax)
 
 
 @gradient("Softmax")

@@ -12,8 +12,9 @@ from itertools import product
 from math import prod
 from typing import Any
 
-from scopert.ops.convolution_kernels import compute_dtype, pad_axes
-from scopert.ops.window import Pads, output_size, window_pads
+from scopert.ops.convolution_kernels import compute_dtype, count_windows, pad_axes
+from scopert.ops.run_checks import require, require_windows
+from scopert.ops.window import Pads, window_pads
 
 Array = Any
 
@@ -22,14 +23,11 @@ def pool_geometry(
     shape: Sequence[int], ksize: Sequence[int], strides: Sequence[int], padding: str
 ) -> tuple[tuple[int, ...], list[Pads]]:
     """Shape of the output and the padding of each axis."""
-    out = []
-    pads = []
-    for size, k, s in zip(shape, ksize, strides, strict=True):
-        n = output_size(size, k, s, padding)
-        assert n is not None
-        out.append(n)
-        pads.append(window_pads(size, k, s, padding))
-    return tuple(out), pads
+    require(len(shape) == len(ksize), f"input must be {len(ksize)}-dimensional, got shape {list(shape)}")
+    pads = [window_pads(n, k, s, padding) for n, k, s in zip(shape, ksize, strides, strict=True)]
+    ones = [1] * len(shape)
+    require_windows(shape, ksize, strides, ones, pads)
+    return count_windows(shape, ksize, strides, ones, pads), pads
 
 
 def lowest(xp: Any, dtype: Any) -> Any:
