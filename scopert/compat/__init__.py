@@ -1,6 +1,7 @@
 """Generated from the @public table by scopert/compat/namespace.py; do not edit."""
 # ruff: noqa
 
+from scopert.compat import v1 as v1
 from scopert.compat.text import as_bytes as as_bytes
 from scopert.compat.text import as_str_any as as_str_any
 from scopert.compat.text import as_text as as_str
@@ -17,4 +18,5 @@ __all__ = [
     "dimension_at_index",
     "dimension_value",
     "path_to_str",
+    "v1",
 ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from scopert.public import export
+
 
 def __getattr__(name: str) -> Any:
     import scopert  # at import time the package is not complete yet
@@ -15,3 +17,6 @@ def __dir__() -> list[str]:
     import scopert
 
     return list(scopert.__all__)
+
+
+export("scopert.compat", "v1", "compat.v1")
