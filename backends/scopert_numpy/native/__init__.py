@@ -1,0 +1,40 @@
+"""Machine code for fused loops on the CPU, by LLVM (the extra ``cpu``). See ``docs/native.md``."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from scopert_numpy.native.engine import Engine
+
+
+@cache
+def unavailable() -> str | None:
+    """Why there is no machine code here; None if there is."""
+    if find_spec("llvmlite") is None:
+        return "llvmlite is not installed (pip install scopert[cpu])"
+    try:
+        from scopert_numpy.native import jit
+
+        jit.host()
+    except (ImportError, OSError, RuntimeError, AttributeError) as error:
+        return f"llvmlite cannot be used: {error}"
+    return None
+
+
+def engine(threads: int | None = None) -> Engine | None:
+    """An engine that shares work among `threads` threads (default: the cores available).
+
+    Returns
+    -------
+    Engine or None
+        None where `unavailable` says why.
+    """
+    if unavailable() is not None:
+        return None
+    from scopert_numpy.native.engine import Engine
+    from scopert_numpy.threads import pool
+
+    return Engine(pool(threads))

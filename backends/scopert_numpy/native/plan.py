@@ -1,0 +1,307 @@
+"""How a `Fused` body is walked: which axes are one, in which order, in what blocks, in which phases.
+
+The nest of loops is ``rows, columns``, the last axis in vectors (*lanes*). Without consumed reductions all axes are
+columns, and may be sorted. With them, each row is walked once for every *phase*: phase 0 computes the reductions of
+what was loaded, phase 1 what depends on those, and the last phase stores everything, so that an output may lie where
+an input was. A value of an earlier phase is computed again if that is cheap, else kept in a row of scratch memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from math import prod
+
+from scopert.program.expression import REDUCTIONS, Access, Axes, Fused, Node, Store
+from scopert_numpy.native.builder import BITS
+from scopert_numpy.native.primitives import Unsupported, register_kind
+
+#: Rough costs in vector instructions; everything else costs 1.
+COSTS = {
+    "load": 1.0, "const": 0.0, "index": 1.0, "div": 4, "sqrt": 6, "rsqrt": 8, "reciprocal": 4, "exp": 18,
+    "expm1": 20, "log": 24, "log1p": 28, "sin": 50, "cos": 50, "tan": 60, "tanh": 36,
+    "sigmoid": 26, "softplus": 50, "erf": 40, "pow": 120, "atan2": 60, "mod": 10, "floordiv": 10, "max": 2, "min": 2, "sign": 4,
+}  # fmt: skip
+#: A value that costs more to compute again than to store and load is kept.
+_KEEP_ABOVE = 5.0
+#: Points of a unit of work, over the cost of a point.
+_UNIT = 1 << 17
+_TILE = 32
+ALIAS = "alias"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A body with simple axes, and how to walk it.
+
+    Attributes
+    ----------
+    fused : Fused
+        The same body over fewer axes; reductions over nothing are nodes `ALIAS`.
+    blocks : tuple of int
+        For each axis, how much of it one unit of work covers.
+    lanes, tail_lanes : int
+        Width of the vectors of the innermost loop, and of what is left.
+    phases, phase : int, list of int
+        How many walks over the columns; in which a node can be computed.
+    needed : list of set of int
+        For each phase, the nodes that vary along columns to compute in it.
+    kept : dict of int to int
+        Nodes whose row goes through scratch memory, and the number of their row there.
+    weight : float
+        Cost of a point in vector instructions.
+    """
+
+    fused: Fused
+    blocks: tuple[int, ...]
+    lanes: int
+    tail_lanes: int
+    phases: int
+    phase: list[int]
+    needed: list[set[int]]
+    kept: dict[int, int]
+    weight: float
+
+    @property
+    def units(self) -> int:
+        """Independent pieces of work."""
+        return prod(max(-(-n // block), 1) for n, block in zip(self.fused.extents, self.blocks, strict=True))
+
+    @property
+    def columns(self) -> int:
+        """Points of a row."""
+        return prod(self.fused.extents[self.fused.rows :])
+
+
+def make_plan(fused: Fused, vector_bits: int) -> Plan:
+    """Plans a body.
+
+    Raises
+    ------
+    Unsupported
+        If the space is empty: what is left to do then is not worth code.
+    """
+    if 0 in fused.extents:
+        raise Unsupported("an empty space")
+    fused = _simple_axes(fused)
+    phase, phases = _phases(fused)
+    needed, kept = _needs(fused, phase, phases)
+    inner = len(fused.extents) - 1
+    weight = sum(_cost(fused, node) for numbers in needed for node in numbers if inner in fused.nodes[node].axes)
+    weight += 2 * len(fused.stores)
+    lanes, tail = _lanes(fused, vector_bits, weight / phases)
+    return Plan(fused, _blocks(fused, weight), lanes, tail, phases, phase, needed, kept, weight)
+
+
+def _simple_axes(fused: Fused) -> Fused:
+    fused = _without_dead(fused)
+    order = [k for k, n in enumerate(fused.extents) if n != 1]
+    rows = sum(k < fused.rows for k in order)
+    fused = _picked(fused, order, rows)
+    if not consumed(fused):
+        fused = replace(fused, rows=0)
+    main = _main_access(fused)
+
+    def outermost(k: int) -> int:
+        return -abs(main.strides[k]) if main.strides[k] else -(1 << 62)
+
+    order = sorted(range(fused.rows), key=outermost) + sorted(range(fused.rows, len(fused.extents)), key=outermost)
+    fused = _picked(fused, order, fused.rows)
+    k = 0
+    while k + 1 < len(fused.extents):
+        if k + 1 != fused.rows and _one_axis(fused, k):
+            fused = _merged(fused, k)
+        else:
+            k += 1
+    if not fused.extents:  # a single point
+        stores = tuple(Store(store.node, Access((0,), store.access.offset)) for store in fused.stores)
+        fused = replace(fused, extents=(1,), loads=tuple(Access((0,), a.offset) for a in fused.loads), stores=stores)
+    return fused
+
+
+def _without_dead(fused: Fused) -> Fused:
+    live = {store.node for store in fused.stores}
+    for number in reversed(range(len(fused.nodes))):
+        if number in live:
+            live.update(fused.nodes[number].args)
+    place = {old: new for new, old in enumerate(sorted(live))}
+    nodes = tuple(replace(fused.nodes[old], args=tuple(place[arg] for arg in fused.nodes[old].args)) for old in place)
+    return replace(fused, nodes=nodes, stores=tuple(replace(s, node=place[s.node]) for s in fused.stores))
+
+
+def _main_access(fused: Fused) -> Access:
+    """The access that decides on the order of the axes: a dense store, else whatever varies most."""
+    accesses = [store.access for store in fused.stores] + list(fused.loads)
+    return max(accesses, key=lambda access: sum(stride != 0 for stride in access.strides))
+
+
+def consumed(fused: Fused) -> set[int]:
+    """The reductions whose results are used in the body."""
+    return {arg for node in fused.nodes for arg in node.args if fused.nodes[arg].op in REDUCTIONS}
+
+
+def _picked(fused: Fused, order: list[int], rows: int) -> Fused:
+    place = {old: new for new, old in enumerate(order)}
+
+    def axes(old: Iterable[int]) -> Axes:
+        return frozenset(place[k] for k in old if k in place)
+
+    def access(old: Access) -> Access:
+        return Access(tuple(old.strides[k] for k in order), old.offset)
+
+    nodes = []
+    for node in fused.nodes:
+        value, op = node.value, node.op
+        if op in REDUCTIONS:
+            value = axes(value)
+            op = op if value else ALIAS
+        elif op == "index":
+            if value not in place:
+                op, value = "const", 0
+            else:
+                value = place[value]
+        nodes.append(Node(op, node.args, node.dtype, axes(node.axes), value))
+    stores = tuple(Store(store.node, access(store.access)) for store in fused.stores)
+    loads = tuple(access(load) for load in fused.loads)
+    return Fused(tuple(fused.extents[k] for k in order), rows, tuple(nodes), loads, stores)
+
+
+def _one_axis(fused: Fused, k: int) -> bool:
+    """Whether axes k and k + 1 can be walked as one."""
+    n = fused.extents[k + 1]
+    for access in (*fused.loads, *(store.access for store in fused.stores)):
+        if access.strides[k] != access.strides[k + 1] * n:
+            return False
+    for node in fused.nodes:
+        if node.op == "index" and node.value in (k, k + 1):
+            return False
+        if node.op in REDUCTIONS and (k in node.value) != (k + 1 in node.value):
+            return False
+    return True
+
+
+def _merged(fused: Fused, k: int) -> Fused:
+    def axes(old: Iterable[int]) -> Axes:
+        return frozenset(a if a <= k else a - 1 for a in old)
+
+    def access(old: Access) -> Access:
+        return Access((*old.strides[:k], *old.strides[k + 1 :]), old.offset)
+
+    nodes = []
+    for node in fused.nodes:
+        value = node.value
+        if node.op in REDUCTIONS:
+            value = axes(value)
+        elif node.op == "index" and value > k:
+            value -= 1
+        nodes.append(replace(node, axes=axes(node.axes), value=value))
+    extents = (*fused.extents[:k], fused.extents[k] * fused.extents[k + 1], *fused.extents[k + 2 :])
+    stores = tuple(Store(store.node, access(store.access)) for store in fused.stores)
+    rows = fused.rows - (k < fused.rows)
+    return Fused(extents, rows, tuple(nodes), tuple(access(a) for a in fused.loads), stores)
+
+
+def _cost(fused: Fused, number: int) -> float:
+    return COSTS.get(fused.nodes[number].op, 1.0)
+
+
+def _phases(fused: Fused) -> tuple[list[int], int]:
+    used = consumed(fused)
+    phase: list[int] = []
+    for number, node in enumerate(fused.nodes):
+        below = max((phase[arg] for arg in node.args), default=0)
+        phase.append(below + (number in used))
+    last = 0
+    for store in fused.stores:
+        if fused.nodes[store.node].axes & _columns(fused) or any(store.access.strides[fused.rows :]):
+            last = max(last, phase[store.node])
+    deepest = max((phase[n.args[0]] for n in fused.nodes if n.op in REDUCTIONS), default=0)
+    return phase, 1 + max(last, deepest)
+
+
+def _columns(fused: Fused) -> Axes:
+    return frozenset(range(fused.rows, len(fused.extents)))
+
+
+def in_columns(fused: Fused, number: int) -> bool:
+    """Whether a node is computed inside the loops over columns."""
+    node = fused.nodes[number]
+    return bool(node.axes & _columns(fused)) and node.op not in REDUCTIONS
+
+
+def _needs(fused: Fused, phase: list[int], phases: int) -> tuple[list[set[int]], dict[int, int]]:
+    needed: list[set[int]] = [set() for _ in range(phases)]
+    kept: dict[int, int] = {}
+    inner = len(fused.extents) - 1
+
+    def again(number: int) -> float:
+        """What computing a node anew costs in a later phase."""
+        if number in kept or not in_columns(fused, number):
+            return 1.0
+        return _cost(fused, number) + sum(again(arg) for arg in fused.nodes[number].args)
+
+    def need(number: int, where: int) -> None:
+        if number in needed[where] or not in_columns(fused, number):
+            return
+        home = phase[number]
+        if home < where and inner in fused.nodes[number].axes and (number in kept or again(number) > _KEEP_ABOVE):
+            kept.setdefault(number, len(kept))
+            needed[where].add(number)
+            need(number, home)
+            return
+        needed[where].add(number)
+        for arg in fused.nodes[number].args:
+            need(arg, where)
+
+    for node in fused.nodes:
+        if node.op in REDUCTIONS:
+            need(node.args[0], phase[node.args[0]])
+    for store in fused.stores:
+        if fused.nodes[store.node].op not in REDUCTIONS:
+            need(store.node, phases - 1)
+    return needed, kept
+
+
+def _lanes(fused: Fused, vector_bits: int, weight: float) -> tuple[int, int]:
+    kinds = {register_kind(node.dtype) for node in fused.nodes if fused.nodes}
+    narrow = min((BITS[kind] for kind in kinds if kind != "i1"), default=8)
+    width = vector_bits // max(narrow, 32)
+    n = max(fused.extents[-1], 1)
+    while width > 1 and width // 2 >= n:
+        width //= 2
+    lanes = width * (4 if weight <= 8 else 2 if weight <= 40 else 1)
+    while lanes > n and lanes > width:
+        lanes //= 2
+    return lanes, width
+
+
+def _blocks(fused: Fused, weight: float) -> tuple[int, ...]:
+    extents, rows = fused.extents, fused.rows
+    budget = max(int(_UNIT / (weight + 4)), 256)
+    blocks = [1] * len(extents)
+    tiled = _transposed_axis(fused)
+    for k in reversed(range(len(extents))):
+        n = max(extents[k], 1)
+        if k >= rows and rows:
+            blocks[k] = n  # a row is never split
+        elif k == len(extents) - 1 and tiled is not None:
+            blocks[k] = min(n, 4 * _TILE)
+        elif k == tiled:
+            blocks[k] = min(n, _TILE)
+        else:
+            blocks[k] = n if n <= budget else max(budget // 64 * 64, 1) if budget > 64 else max(budget, 1)
+        budget = max(budget // blocks[k], 1)
+    return tuple(blocks)
+
+
+def _transposed_axis(fused: Fused) -> int | None:
+    """The axis along which some input lies contiguous that is far apart along the lanes."""
+    if fused.rows:
+        return None
+    last = len(fused.extents) - 1
+    for access in (*fused.loads, *(store.access for store in fused.stores)):
+        if abs(access.strides[last]) >= 16:
+            for k in range(last):
+                if abs(access.strides[k]) == 1:
+                    return k
+    return None

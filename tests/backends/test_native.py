@@ -1,0 +1,227 @@
+"""Machine code of fused bodies against the reference interpreter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from backends.fused_strategies import bodies, numbers
+from hypothesis import HealthCheck, given, settings
+from program.fused_reference import evaluate
+
+from scopert.graph.dtypes import DType, bfloat16, bool_, float16, float32, int32, int64, uint8
+from scopert.program.expression import Access, Fused, Node, Store, check
+
+pytest.importorskip("llvmlite")
+
+from scopert_numpy.native import engine
+
+BOTH, ROWS, COLUMNS, NONE = frozenset({0, 1}), frozenset({0}), frozenset({1}), frozenset[int]()
+TOLERANCE = {"float16": 2e-3, "bfloat16": 2e-2, "float32": 3e-5, "float64": 1e-12}
+
+
+def run(body: Fused, inputs: list[np.ndarray], outputs: list[DType], room: list[int], threads: int = 1) -> list[np.ndarray]:
+    check(body)
+    here = engine(threads)
+    assert here is not None
+    types = [_dtype(x) for x in inputs]
+    (function,) = here.compile([(body, types, outputs)])
+    assert function is not None, here.refused
+    made = [np.full(n, 77, dtype.np) for n, dtype in zip(room, outputs, strict=True)]
+    function(inputs, made)
+    return made
+
+
+def _dtype(x: np.ndarray) -> DType:
+    from scopert.graph.dtypes import as_dtype
+
+    return as_dtype(x.dtype)
+
+
+def agree(body: Fused, inputs: list[np.ndarray], outputs: list[DType], room: list[int], threads: int = 1) -> list[np.ndarray]:
+    """Runs a body by machine code and by the reference, which must agree."""
+    made = run(body, inputs, outputs, room, threads)
+    wide = [np.full(n, 77, np.float64 if dtype.is_floating else dtype.np) for n, dtype in zip(room, outputs, strict=True)]
+    narrow = [np.full(n, 77, dtype.np) for n, dtype in zip(room, outputs, strict=True)]
+    evaluate(body, inputs, wide)
+    evaluate(body, inputs, narrow, wide=False)
+    for a, b, c in zip(made, wide, narrow, strict=True):
+        tolerance = TOLERANCE.get(a.dtype.name, 0)
+        if not tolerance:
+            np.testing.assert_array_equal(a, c)
+            continue
+        a = a.astype(np.float64)
+        with np.errstate(all="ignore"):
+            near = np.abs(a - b) <= tolerance * (1 + np.abs(b))
+            # A comparison may go either way where both sides are the same but for rounding.
+            near |= np.abs(a - c.astype(np.float64)) <= tolerance * (1 + np.abs(b))
+        equal = (a == b) | (np.isnan(a) & np.isnan(b)) | (a == c) | (np.isnan(a) & np.isnan(c))
+        assert (near | equal).all(), (str(body), a[~(near | equal)][:5], b[~(near | equal)][:5])
+    return made
+
+
+def rand(*shape: int, seed: int = 0, dtype: Any = np.float32) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
+
+
+def softmax(n: int, m: int) -> Fused:
+    dense = Access((m, 1))
+    return Fused((n, m), 1, (
+        Node("load", (), float32, _v(n, m), 0),
+        Node("max_over", (0,), float32, _v(n, 1), COLUMNS),
+        Node("sub", (0, 1), float32, _v(n, m)),
+        Node("exp", (2,), float32, _v(n, m)),
+        Node("sum", (3,), float32, _v(n, 1), COLUMNS),
+        Node("div", (3, 4), float32, _v(n, m)),
+    ), (dense,), (Store(5, dense), Store(4, Access((1, 0)))))  # fmt: skip
+
+
+def _v(n: int, m: int) -> frozenset[int]:
+    return frozenset(k for k, size in enumerate((n, m)) if size != 1)
+
+
+def layer_norm(n: int, m: int) -> Fused:
+    dense, column = Access((m, 1)), Access((0, 1))
+    f = float32
+    return Fused((n, m), 1, (
+        Node("load", (), f, BOTH, 0), Node("load", (), f, COLUMNS, 1), Node("load", (), f, COLUMNS, 2),
+        Node("const", (), f, NONE, 1 / m), Node("const", (), f, NONE, 1e-6),
+        Node("sum", (0,), f, ROWS, COLUMNS), Node("mul", (5, 3), f, ROWS),
+        Node("sub", (0, 6), f, BOTH), Node("square", (7,), f, BOTH), Node("sum", (8,), f, ROWS, COLUMNS),
+        Node("mul", (9, 3), f, ROWS), Node("add", (10, 4), f, ROWS), Node("rsqrt", (11,), f, ROWS),
+        Node("mul", (7, 12), f, BOTH), Node("mul", (13, 1), f, BOTH), Node("add", (14, 2), f, BOTH),
+    ), (dense, column, column), (Store(15, dense), Store(6, Access((1, 0))), Store(12, Access((1, 0)))))  # fmt: skip
+
+
+def layer_norm_gradient(n: int, m: int) -> Fused:
+    """Of x, gamma and beta, from x, the output's gradient, gamma, mean and 1 / deviation."""
+    dense, column, row = Access((m, 1)), Access((0, 1)), Access((1, 0))
+    f = float32
+    return Fused((n, m), 1, (
+        Node("load", (), f, BOTH, 0), Node("load", (), f, BOTH, 1), Node("load", (), f, COLUMNS, 2),
+        Node("load", (), f, ROWS, 3), Node("load", (), f, ROWS, 4), Node("const", (), f, NONE, 1 / m),
+        Node("sub", (0, 3), f, BOTH), Node("mul", (6, 4), f, BOTH),  # 7: normalised
+        Node("mul", (1, 2), f, BOTH), Node("sum", (8,), f, ROWS, COLUMNS), Node("mul", (9, 5), f, ROWS),
+        Node("mul", (8, 7), f, BOTH), Node("sum", (11,), f, ROWS, COLUMNS), Node("mul", (12, 5), f, ROWS),
+        Node("sub", (8, 10), f, BOTH), Node("mul", (7, 13), f, BOTH), Node("sub", (14, 15), f, BOTH),
+        Node("mul", (16, 4), f, BOTH),  # 17: of x
+        Node("mul", (1, 7), f, BOTH), Node("sum", (18,), f, COLUMNS, ROWS), Node("sum", (1,), f, COLUMNS, ROWS),
+    ), (dense, dense, column, row, row), (Store(17, dense), Store(19, column), Store(20, column)))  # fmt: skip
+
+
+@pytest.mark.parametrize("n, m", [(1, 1), (1, 40), (40, 1), (4, 3), (5, 16), (7, 37), (130, 1000), (3, 5000)])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_softmax(n: int, m: int, threads: int) -> None:
+    made, _ = agree(softmax(n, m), [rand(n, m)], [float32, float32], [n * m, n], threads)
+    np.testing.assert_allclose(made.reshape(n, m).sum(1), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("n, m", [(6, 40), (300, 768)])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_layer_norm_and_gradient(n: int, m: int, threads: int) -> None:
+    x, gamma, beta, g = rand(n, m) + 3, rand(m, seed=1), rand(m, seed=2), rand(n, m, seed=3)
+    _, mean, scale = agree(layer_norm(n, m), [x, gamma, beta], [float32] * 3, [n * m, n, n], threads)
+    agree(layer_norm_gradient(n, m), [x, g, gamma, mean, scale], [float32] * 3, [n * m, m, m], threads)
+
+
+def test_in_place() -> None:
+    x = rand(70, 300)
+    expected = run(softmax(70, 300), [x.copy()], [float32] * 2, [70 * 300, 70])
+    here = engine(1)
+    assert here is not None
+    (function,) = here.compile([(softmax(70, 300), [float32], [float32] * 2)])
+    assert function is not None
+    function([x], [x, np.empty(70, np.float32)])
+    np.testing.assert_array_equal(x.ravel(), expected[0])
+
+
+def test_bias_and_relu() -> None:
+    body = Fused((50, 33), 2, (
+        Node("load", (), float32, BOTH, 0), Node("load", (), float32, COLUMNS, 1), Node("add", (0, 1), float32, BOTH),
+        Node("const", (), float32, NONE, 0.0), Node("max", (2, 3), float32, BOTH), Node("gt", (4, 3), bool_, BOTH),
+    ), (Access((33, 1)), Access((0, 1))), (Store(4, Access((33, 1))), Store(5, Access((33, 1)))))  # fmt: skip
+    x = rand(50, 33)
+    x[3, 4] = np.nan
+    made, _ = agree(body, [x, rand(33, seed=1)], [float32, bool_], [50 * 33] * 2)
+    assert np.isnan(made.reshape(50, 33)[3, 4])
+
+
+@pytest.mark.parametrize("n, m", [(5, 7), (64, 64), (100, 300), (1000, 20)])
+def test_transpose(n: int, m: int) -> None:
+    body = Fused((n, m), 2, (
+        Node("load", (), float32, BOTH, 0), Node("load", (), float32, BOTH, 1), Node("add", (0, 1), float32, BOTH),
+    ), (Access((1, n)), Access((m, 1))), (Store(2, Access((m, 1))),))  # fmt: skip
+    x, y = rand(m, n), rand(n, m, seed=1)
+    (made,) = agree(body, [x, y], [float32], [n * m], 2)
+    np.testing.assert_array_equal(made.reshape(n, m), x.T + y)
+
+
+@pytest.mark.parametrize("axes", [{0}, {1}, {0, 1}])
+@pytest.mark.parametrize("n, m", [(3, 5), (1000, 40), (20, 5000)])
+def test_stored_reductions(axes: set[int], n: int, m: int) -> None:
+    over = frozenset(axes)
+    kept = BOTH - over
+    strides = tuple((m if k == 0 and 1 in kept else 1) if k in kept else 0 for k in (0, 1))
+    body = Fused((n, m), 2, (
+        Node("load", (), float32, BOTH, 0), Node("square", (0,), float32, BOTH), Node("sum", (1,), float32, kept, over),
+        Node("max_over", (0,), float32, kept, over), Node("gt", (0, 1), bool_, BOTH), Node("min_over", (4,), bool_, kept, over),
+    ), (Access((m, 1)),), tuple(Store(k, Access(strides)) for k in (2, 3, 5)))  # fmt: skip
+    room = int(np.prod([(n, m)[k] for k in kept]))
+    for threads in (1, 2):
+        agree(body, [rand(n, m)], [float32, float32, bool_], [room] * 3, threads)
+
+
+def test_integers_and_casts() -> None:
+    x = np.arange(-40, 41, dtype=np.int32)
+    all_ = frozenset({0})
+    line = Access((1,))
+    body = Fused((81,), 1, (
+        Node("load", (), int32, all_, 0), Node("const", (), int32, NONE, 7), Node("mod", (0, 1), int32, all_),
+        Node("floordiv", (0, 1), int32, all_), Node("cast", (2,), int64, all_), Node("cast", (0,), float32, all_),
+        Node("const", (), float32, NONE, 0.37), Node("mul", (5, 6), float32, all_), Node("cast", (7,), int32, all_),
+        Node("cast", (0,), bool_, all_), Node("cast", (9,), float32, all_), Node("index", (), int64, all_, 0),
+        Node("cast", (7,), uint8, all_),
+    ), (line,), tuple(Store(k, line) for k in (2, 3, 4, 8, 9, 10, 11)))  # fmt: skip
+    made = agree(body, [x], [int32, int32, int64, int32, bool_, float32, int64], [81] * 7)
+    np.testing.assert_array_equal(made[0], x % 7)
+    np.testing.assert_array_equal(made[1], x // 7)
+
+
+@pytest.mark.parametrize("dtype", [float16, bfloat16])
+def test_small_floats(dtype: DType) -> None:
+    all_ = frozenset({0})
+    body = Fused((3000,), 1, (
+        Node("load", (), dtype, all_, 0), Node("exp", (0,), dtype, all_), Node("sum", (1,), dtype, NONE, all_),
+    ), (Access((1,)),), (Store(1, Access((1,))), Store(2, Access((0,)))))  # fmt: skip
+    agree(body, [rand(3000, dtype=dtype.np)], [dtype, dtype], [3000, 1], 2)
+    special = np.array([np.nan, np.inf, -np.inf, -0.0, 1e-8] * 600).astype(dtype.np)
+    agree(body, [special], [dtype, dtype], [3000, 1])
+
+
+def test_the_same_bits_every_time() -> None:
+    body = layer_norm_gradient(300, 129)
+    inputs = [rand(300, 129), rand(300, 129, seed=1), rand(129), rand(300), rand(300)]
+    first = run(body, inputs, [float32] * 3, [300 * 129, 129, 129], 2)
+    for _ in range(5):
+        again = run(body, inputs, [float32] * 3, [300 * 129, 129, 129], 2)
+        for a, b in zip(first, again, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_what_is_not_written_is_refused() -> None:
+    all_ = frozenset({0})
+    line = Access((1,))
+    body = Fused((4,), 1, (Node("load", (), int32, all_, 0), Node("mod", (0, 0), int32, all_)), (line,), (Store(1, line),))
+    here = engine(1)
+    assert here is not None
+    assert here.compile([(body, [int32], [int32])]) == [None]
+    assert here.refused == {0: "mod of int32"}
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@given(bodies())
+def test_random_bodies(drawn: Any) -> None:
+    body, inputs, outputs, sizes, room = drawn
+    arrays = [numbers(dtype, size, seed) for seed, (dtype, size) in enumerate(zip(inputs, sizes, strict=True))]
+    agree(body, arrays, outputs, room, 2)
