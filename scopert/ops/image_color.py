@@ -195,7 +195,6 @@ ADJUST_CONTRAST = define_op(
     attrs="T: {float16, float32} = float32",
     shape=_image_rule,
     kernel=_contrast_kernel,
-    differentiable=False,
 )
 
 
@@ -236,7 +235,7 @@ _COLOR = "T: {float16, bfloat16, float32, float64} = float32"
 
 RGB_TO_HSV = define_op(
     "RGBToHSV", inputs="images: T", outputs="output: T", attrs=_COLOR, shape=same_as_first,
-    kernel=lambda xp, images: _to_hsv(xp, images), differentiable=False,
+    kernel=lambda xp, images: _to_hsv(xp, images),
 )  # fmt: skip
 
 HSV_TO_RGB = define_op(
@@ -271,12 +270,12 @@ def _saturation_kernel(xp: Any, images: Any, scale: Any) -> Any:
 
 ADJUST_HUE = define_op(
     "AdjustHue", inputs="images: T, delta: float32", outputs="output: T", attrs="T: {float16, float32} = float32",
-    shape=_image_rule, kernel=_hue_kernel, differentiable=False,
+    shape=_image_rule, kernel=_hue_kernel,
 )  # fmt: skip
 
 ADJUST_SATURATION = define_op(
     "AdjustSaturation", inputs="images: T, scale: float32", outputs="output: T",
-    attrs="T: {float16, float32} = float32", shape=_image_rule, kernel=_saturation_kernel, differentiable=False,
+    attrs="T: {float16, float32} = float32", shape=_image_rule, kernel=_saturation_kernel,
 )  # fmt: skip
 
 
