@@ -4,6 +4,7 @@
 from scopert.contrib import framework as framework
 from scopert.contrib import layers as layers
 from scopert.contrib import nn as nn
+from scopert.contrib import rnn as rnn
 from scopert.contrib import slim as slim
 from scopert.contrib import util as util
 
@@ -11,6 +12,7 @@ __all__ = [
     "framework",
     "layers",
     "nn",
+    "rnn",
     "slim",
     "util",
 ]

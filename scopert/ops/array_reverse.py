@@ -107,9 +107,12 @@ def _sequence_rule(op: Operation) -> list[Shape]:
     for dim, what in ((batch_dim, "batch_dim"), (seq_dim, "seq_dim")):
         if dim >= len(source):
             raise ValueError(f"{what} must be < input rank: {dim} vs. {len(source)}")
-    if lengths is not None and None not in (lengths[0], source[batch_dim]) and lengths[0] != source[batch_dim]:
+    if lengths is None:
+        return [source]
+    if None not in (lengths[0], source[batch_dim]) and lengths[0] != source[batch_dim]:
         raise ValueError(f"Dimensions must be equal, but are {source[batch_dim]} and {lengths[0]}")
-    return [source]
+    batch = lengths[0] if source[batch_dim] is None else source[batch_dim]
+    return [(*source[:batch_dim], batch, *source[batch_dim + 1 :])]
 
 
 def _sequence_kernel(xp: Any, x: Any, seq_lengths: Any, *, seq_dim: int, batch_dim: int) -> Any:

@@ -90,6 +90,12 @@ from scopert.ops.nn_transposed import conv2d_transpose as conv2d_transpose
 from scopert.ops.nn_transposed import conv3d_transpose as conv3d_transpose
 from scopert.ops.nn_transposed import conv_transpose as conv_transpose
 from scopert.ops.nn_zero_fraction import zero_fraction as zero_fraction
+from scopert.rnn.bidirectional import bidirectional_dynamic_rnn as bidirectional_dynamic_rnn
+from scopert.rnn.bidirectional import static_bidirectional_rnn as static_bidirectional_rnn
+from scopert.rnn.dynamic import dynamic_rnn as dynamic_rnn
+from scopert.rnn.raw import raw_rnn as raw_rnn
+from scopert.rnn.unrolled import static_rnn as static_rnn
+from scopert.rnn.unrolled import static_state_saving_rnn as static_state_saving_rnn
 from scopert.scope.ctc import ctc_unique_labels as ctc_unique_labels
 from scopert.scope.embedding import embedding_lookup as embedding_lookup
 from scopert.scope.embedding import embedding_lookup_sparse as embedding_lookup_sparse
@@ -97,6 +103,7 @@ from scopert.scope.safe_embedding import safe_embedding_lookup_sparse as safe_em
 from scopert.scope.sampled_loss import nce_loss as nce_loss
 from scopert.scope.sampled_loss import sampled_softmax_loss as sampled_softmax_loss
 from scopert.scope.swish import swish as swish
+from scopert.nn import rnn_cell as rnn_cell
 
 __all__ = [
     "all_candidate_sampler",
@@ -110,6 +117,7 @@ __all__ = [
     "batch_norm_with_global_normalization",
     "batch_normalization",
     "bias_add",
+    "bidirectional_dynamic_rnn",
     "collapse_repeated",
     "compute_accidental_hits",
     "compute_average_loss",
@@ -141,6 +149,7 @@ __all__ = [
     "depthwise_conv2d_native_backprop_input",
     "dilation2d",
     "dropout",
+    "dynamic_rnn",
     "elu",
     "embedding_lookup",
     "embedding_lookup_sparse",
@@ -167,9 +176,11 @@ __all__ = [
     "nce_loss",
     "normalize_moments",
     "pool",
+    "raw_rnn",
     "relu",
     "relu6",
     "relu_layer",
+    "rnn_cell",
     "safe_embedding_lookup_sparse",
     "sampled_softmax_loss",
     "scale_regularization_loss",
@@ -185,6 +196,9 @@ __all__ = [
     "space_to_batch",
     "space_to_depth",
     "sparse_softmax_cross_entropy_with_logits",
+    "static_bidirectional_rnn",
+    "static_rnn",
+    "static_state_saving_rnn",
     "sufficient_statistics",
     "swish",
     "tanh",

@@ -1,0 +1,1 @@
+"""Measures of results over many batches, kept in local variables."""
