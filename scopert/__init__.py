@@ -441,6 +441,7 @@ from scopert.runtime.options import GraphOptions as GraphOptions
 from scopert.runtime.options import OptimizerOptions as OptimizerOptions
 from scopert.runtime.options import RunMetadata as RunMetadata
 from scopert.runtime.options import RunOptions as RunOptions
+from scopert.runtime.profile import profile as profile
 from scopert.runtime.session import InteractiveSession as InteractiveSession
 from scopert.runtime.session import Session as Session
 from scopert.scope.creators import disable_resource_variables as disable_resource_variables
@@ -866,6 +867,7 @@ __all__ = [
     "polygamma",
     "pow",
     "print",
+    "profile",
     "py_func",
     "py_function",
     "qint16",

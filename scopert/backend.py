@@ -62,8 +62,8 @@ class Kernel:
     when: Callable[[Origin], bool] | None = None
 
 
-#: A step, when it began, and when it ended.
-TraceRow: TypeAlias = tuple[Step, int, int]
+#: A step, when it began, when it ended, and how many bytes its outputs have.
+TraceRow: TypeAlias = tuple[Step, int, int, int]
 
 
 class VariableRef(Protocol):
@@ -115,7 +115,8 @@ class Executable(Protocol):
     def run(self, feeds: Sequence[Any], trace: list[TraceRow] | None = None) -> list[Any]:
         """Runs once. `feeds` are host arrays; results are arrays or scalars that the caller owns.
 
-        With `trace`, appends when each step began and ended, in nanoseconds of `time.perf_counter_ns`.
+        With `trace`, appends a row for each step when it ended, times in nanoseconds of `time.perf_counter_ns`;
+        the rows of the steps of a loop come before the loop's own.
         A step that fails ends the run with `StepFailed`.
         """
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from scopert.backend import Loop, Step
-from scopert_numpy.steps import Binder, run_rows
+from scopert_numpy.steps import Binder, current_trace, run_rows, run_traced
 
 
 def loop(step: Step, binder: Binder) -> Callable[..., Any]:
@@ -26,15 +27,17 @@ def loop(step: Step, binder: Binder) -> Callable[..., Any]:
         values = initial.copy()
         for slot, value in zip(feeds, inputs, strict=True):
             values[slot] = value
+        trace = current_trace()
+        run_all = run_rows if trace is None else partial(run_traced, trace=trace)
         while True:
             check()
-            run_rows(deciding, values)
+            run_all(deciding, values)
             if not values[condition]:
                 break
-            run_rows(repeated, values)
+            run_all(repeated, values)
             for slot, value in zip(variables, [values[slot] for slot in following], strict=True):
                 values[slot] = value
-        run_rows(last, values)
+        run_all(last, values)
         return values[results[0]] if single else tuple([values[slot] for slot in results])
 
     return run

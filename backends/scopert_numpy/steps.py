@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from time import perf_counter_ns
@@ -79,6 +80,14 @@ class Binder:
         return _copying(function, len(step.outputs) == 1) if step.copies else function
 
 
+_TRACING = threading.local()
+
+
+def current_trace() -> list[TraceRow] | None:
+    """Where the run of this thread notes its steps, or None."""
+    return getattr(_TRACING, "rows", None)
+
+
 def _read(ref: Any) -> Any:
     return ref.read()
 
@@ -153,8 +162,16 @@ def run_rows(rows: Sequence[Row], values: list[Any]) -> None:
 
 
 def run_traced(rows: Sequence[Row], values: list[Any], trace: list[TraceRow]) -> None:
-    """The same, noting when each step began and ended."""
-    for row in rows:
-        start = perf_counter_ns()
-        run_rows((row,), values)
-        trace.append((row[-1], start, perf_counter_ns()))
+    """The same, noting when each step began and ended, and what it made; loops note their steps too."""
+    outer, _TRACING.rows = current_trace(), trace
+    try:
+        for row in rows:
+            function, inputs, outputs, one, forget, step = row
+            start = perf_counter_ns()
+            run_rows(((function, inputs, outputs, one, (), step),), values)
+            end = perf_counter_ns()
+            trace.append((step, start, end, sum([getattr(values[slot], "nbytes", 0) for slot in step.outputs])))
+            for slot in forget:
+                values[slot] = None
+    finally:
+        _TRACING.rows = outer

@@ -31,7 +31,7 @@ from scopert.runtime.fetches import FetchPlan, expand_feed, run_key
 from scopert.runtime.options import ConfigProto, OptimizerOptions, RunMetadata, RunOptions, unsupported, unsupported_run
 from scopert.runtime.placement import Placement
 from scopert.runtime.store import VariableStore
-from scopert.runtime.trace import record_trace
+from scopert.runtime.trace import OBSERVERS, record_trace, run_observed
 
 _LARGEST_CACHE = 256
 
@@ -252,7 +252,7 @@ class BaseSession:
 
     def _execute(self, executable: Executable, feeds: Sequence[Any], trace: list[TraceRow] | None = None) -> list[Any]:
         try:
-            return executable.run(feeds, trace)
+            return run_observed(executable, feeds, trace) if OBSERVERS else executable.run(feeds, trace)
         except StepFailed as failure:
             raise op_error(failure, self._graph) from failure.__cause__
 

@@ -3,9 +3,35 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from typing import Any, Protocol
 
-from scopert.backend import TraceRow
+from scopert.backend import Executable, TraceRow
 from scopert.runtime.options import RunMetadata
+
+
+class Observer(Protocol):
+    """What wants to know about every run (see `scopert.profile`)."""
+
+    def note(self, start: int, end: int, trace: Sequence[TraceRow]) -> None:
+        """A run began and ended, in nanoseconds of `time.perf_counter_ns`; called in the thread that ran it."""
+
+
+#: Those that watch now. Empty, and asked once a run, unless somebody profiles.
+OBSERVERS: list[Observer] = []
+
+
+def run_observed(executable: Executable, feeds: Sequence[Any], trace: list[TraceRow] | None) -> list[Any]:
+    """Runs with a trace and tells the observers, also about a run that fails."""
+    rows: list[TraceRow] = [] if trace is None else trace
+    observers = tuple(OBSERVERS)
+    start = time.perf_counter_ns()
+    try:
+        return executable.run(feeds, rows)
+    finally:
+        end = time.perf_counter_ns()
+        for observer in observers:
+            observer.note(start, end, rows)
 
 
 def record_trace(trace: list[TraceRow] | None, device: str, metadata: RunMetadata) -> None:
@@ -15,7 +41,7 @@ def record_trace(trace: list[TraceRow] | None, device: str, metadata: RunMetadat
         return
     offset = time.time_ns() - time.perf_counter_ns()
     stats = metadata.step_stats.dev_stats.add(device=device)
-    for step, start, end in trace:
+    for step, start, end, _ in trace:
         micros = (start + offset) // 1000
         duration = (end - start) // 1000
         stats.node_stats.add(
