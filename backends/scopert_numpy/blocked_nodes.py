@@ -40,7 +40,7 @@ def function(op: str) -> Callable[..., Any]:
         return _select
     if op == "cast":
         return _cast
-    return UFUNCS[op]  # type: ignore[no-any-return]
+    return UFUNCS[op]
 
 
 def identity(op: str, dtype: Any) -> Any:

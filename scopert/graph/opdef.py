@@ -7,6 +7,7 @@ shape rule, the generic kernel and the traits; its gradient rule is attached by 
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -58,11 +59,13 @@ class OpDef:
     kernel : callable or None
         ``kernel(xp, *inputs, *, attrs it needs)`` over an array namespace.
     traits : frozenset of str
+    module : str
+        Where it is defined.
     """
 
     __slots__ = (
-        "_signature", "attr_by_name", "attrs", "completed", "differentiable", "has_refs", "inferred", "inputs", "kernel",
-        "kernel_keywords", "name", "outputs", "plain", "shape", "traits",
+        "_signature", "attr_by_name", "attrs", "completed", "differentiable", "has_refs", "inferred", "inputs",
+        "kernel", "kernel_keywords", "module", "name", "outputs", "plain", "shape", "traits",
     )  # fmt: skip
 
     attrs: tuple[Attr, ...]
@@ -80,9 +83,10 @@ class OpDef:
 
     def __init__(
         self, name: str, inputs: str, outputs: str, attrs: str, shape: ShapeRule,
-        kernel: Kernel | None, traits: frozenset[str], differentiable: bool,
+        kernel: Kernel | None, traits: frozenset[str], differentiable: bool, module: str,
     ) -> None:  # fmt: skip
         self.name = name
+        self.module = module
         self._signature = (inputs, outputs, attrs)
         self.shape = shape
         self.kernel = kernel
@@ -167,11 +171,12 @@ def define_op(
         If an op of this name exists, or a trait is unknown.
     """
     if name in _ops:
-        raise ValueError(f"the op {name!r} is already defined")
+        raise ValueError(f"the op {name!r} is already defined, in {_ops[name].module}")
     given = frozenset((traits,) if isinstance(traits, str) else traits)
     if not given <= TRAITS:
         raise ValueError(f"unknown traits of op {name!r}: {sorted(given - TRAITS)}")
-    opdef = _ops[name] = OpDef(name, inputs, outputs, attrs, shape, kernel, given, differentiable)
+    module = sys._getframe(1).f_globals.get("__name__", "")
+    opdef = _ops[name] = OpDef(name, inputs, outputs, attrs, shape, kernel, given, differentiable, module)
     if not differentiable:
         _gradients[name] = None
     return opdef
@@ -180,7 +185,7 @@ def define_op(
 def unknown_op(name: str, outputs: int) -> OpDef:
     """A stand-in for the definition of an op that scopert lacks: no kernel, nothing known of its outputs."""
     shapes: list[Shape] = [None] * outputs
-    return OpDef(name, "", "", "", lambda op: shapes, None, frozenset({STATEFUL}), True)
+    return OpDef(name, "", "", "", lambda op: shapes, None, frozenset({STATEFUL}), True, __name__)
 
 
 def gradient(*names: str) -> Callable[[GradientRule], GradientRule]:

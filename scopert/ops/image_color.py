@@ -10,7 +10,7 @@ from scopert.graph import dtypes
 from scopert.graph.build import apply
 from scopert.graph.convert import convert_to_tensor
 from scopert.graph.dtypes import as_dtype
-from scopert.graph.opdef import define_op
+from scopert.graph.opdef import define_op, gradient
 from scopert.graph.operation import Operation
 from scopert.graph.scopes import name_scope
 from scopert.graph.shape import is_known
@@ -20,11 +20,13 @@ from scopert.ops.array_concat import concat
 from scopert.ops.array_fill import ones
 from scopert.ops.array_identity import identity
 from scopert.ops.array_shape import expand_dims, rank, shape
+from scopert.ops.array_stack import stack, unstack
 from scopert.ops.array_tile import tile
 from scopert.ops.assert_op import assert_
 from scopert.ops.check_comparisons import assert_equal, assert_greater_equal, assert_positive
-from scopert.ops.math_binary import add, div, floordiv, maximum, multiply
+from scopert.ops.math_binary import add, div, div_no_nan, floordiv, maximum, minimum, multiply
 from scopert.ops.math_cast import cast
+from scopert.ops.math_comparison import equal, logical_and, logical_not, logical_or
 from scopert.ops.math_reduction import reduce_mean, reduce_prod
 from scopert.ops.math_statistics import reduce_std, saturate_cast
 from scopert.ops.math_tensordot import tensordot
@@ -242,6 +244,36 @@ HSV_TO_RGB = define_op(
     "HSVToRGB", inputs="images: T", outputs="output: T", attrs=_COLOR, shape=same_as_first,
     kernel=lambda xp, images: _to_rgb(xp, images), differentiable=False,
 )  # fmt: skip
+
+
+@gradient("RGBToHSV")
+def _rgb_to_hsv_grad(op: Operation, grad: Tensor) -> Tensor:
+    """Value, saturation = spread / value, and hue = difference / (6 spread) + constant, by the quotient rule."""
+    red, green, blue = unstack(op.inputs[0], 3, axis=-1)
+    hue_grad, saturation_grad, value_grad = unstack(grad, 3, axis=-1)
+    kind = grad.dtype.base
+    greatest, least = maximum(maximum(red, green), blue), minimum(minimum(red, green), blue)
+    spread = greatest - least
+
+    def first(matches: list[Tensor]) -> list[Tensor]:
+        one, two, _ = matches
+        second = logical_and(two, logical_not(one))
+        third = logical_not(logical_or(one, two))
+        return [cast(part, kind) for part in (one, second, third)]
+
+    channels = [red, green, blue]
+    tops = first([equal(channel, greatest) for channel in channels])
+    bottoms = first([equal(channel, least) for channel in channels])
+    difference = tops[0] * (green - blue) + tops[1] * (blue - red) + tops[2] * (red - green)
+    slopes = [tops[2] - tops[1], tops[0] - tops[2], tops[1] - tops[0]]
+    sixfold = 6.0 * spread
+    made = []
+    for slope, top, bottom in zip(slopes, tops, bottoms, strict=True):
+        of_spread = top - bottom
+        of_hue = div_no_nan(slope, sixfold) - div_no_nan(difference * of_spread, sixfold * spread)
+        of_saturation = div_no_nan(of_spread, greatest) - div_no_nan(spread * top, greatest * greatest)
+        made.append(hue_grad * of_hue + saturation_grad * of_saturation + value_grad * top)
+    return stack(made, axis=-1)
 
 
 @public("image.rgb_to_hsv")
