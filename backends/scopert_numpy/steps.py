@@ -12,7 +12,6 @@ import numpy as np
 
 from scopert.backend import (
     DEAD,
-    FUSED,
     LOOP,
     READ,
     WRITES,
@@ -25,6 +24,7 @@ from scopert.backend import (
     select_kernel,
     verifying,
 )
+from scopert_numpy.fused import fused_functions
 from scopert_numpy.verify import verified
 
 # (function, inputs with the guards first, output or outputs, has one output, slots to forget afterwards, step)
@@ -51,10 +51,11 @@ class Binder:
     def rows(self, program: Program, forget: Sequence[tuple[int, ...]]) -> list[Row]:
         """The steps of a program, bound; `forget` says which slots each of them empties."""
         rows: list[Row] = []
-        for step, old in zip(program.steps, forget, strict=True):
+        fused = fused_functions(program)
+        for number, (step, old) in enumerate(zip(program.steps, forget, strict=True)):
             one = len(step.outputs) == 1
             outputs: Any = step.outputs[0] if one else step.outputs
-            function = self._bind(program, step)
+            function = fused[number] if number in fused else self._bind(step)
             if self._verify and step.op != LOOP:
                 function = verified(function, program, step)
             if step.guards:
@@ -62,17 +63,13 @@ class Binder:
             rows.append((function, (*step.guards, *step.inputs), outputs, one, old, step))
         return rows
 
-    def _bind(self, program: Program, step: Step) -> Callable[..., Any]:
+    def _bind(self, step: Step) -> Callable[..., Any]:
         if step.op == READ:
             return _read_copy if step.copies else _read
         if step.op == LOOP:
             from scopert_numpy.loop import loop  # which needs rows for its own program
 
             function = loop(step, self)
-        elif step.op == FUSED:
-            from scopert_numpy.blocked import blocked
-
-            return blocked(program, step)
         else:
             function = select_kernel(step, np, self.context, self._kernels)
         if WRITES in step.traits:
