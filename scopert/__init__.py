@@ -530,6 +530,7 @@ from scopert import logging as logging
 from scopert import losses as losses
 from scopert import manip as manip
 from scopert import math as math
+from scopert import metrics as metrics
 from scopert import nest as nest
 from scopert import nn as nn
 from scopert import quantization as quantization
@@ -855,6 +856,7 @@ __all__ = [
     "matrix_triangular_solve",
     "maximum",
     "meshgrid",
+    "metrics",
     "min_max_variable_partitioner",
     "minimum",
     "mod",

@@ -3,6 +3,7 @@
 
 from scopert.contrib import framework as framework
 from scopert.contrib import layers as layers
+from scopert.contrib import metrics as metrics
 from scopert.contrib import nn as nn
 from scopert.contrib import rnn as rnn
 from scopert.contrib import slim as slim
@@ -11,6 +12,7 @@ from scopert.contrib import util as util
 __all__ = [
     "framework",
     "layers",
+    "metrics",
     "nn",
     "rnn",
     "slim",

@@ -39,6 +39,7 @@ from scopert.scope.scaling_initializers import contrib_variance_scaling_initiali
 from scopert.scope.scaling_initializers import xavier_initializer as xavier_initializer
 from scopert.scope.scaling_initializers import xavier_initializer as xavier_initializer_conv2d
 from scopert.contrib.slim import initializers as initializers
+from scopert.contrib.slim import metrics as metrics
 from scopert.contrib.slim import model_analyzer as model_analyzer
 from scopert.contrib.slim import utils as utils
 
@@ -69,6 +70,7 @@ __all__ = [
     "l2_regularizer",
     "layer_norm",
     "max_pool2d",
+    "metrics",
     "model_analyzer",
     "model_variable",
     "one_hot_encoding",
