@@ -210,8 +210,7 @@ class Schedule:
             if len(group.consumers) > _MANY:
                 return None
             for consumer in group.consumers:
-                consumer = consumer.now()
-                if consumer.epoch <= epoch and consumer not in groups:
+                if consumer.now().epoch <= epoch and consumer.now() is not group:
                     return None
         return epoch
 
@@ -255,10 +254,6 @@ class Schedule:
 
     def _joined(self, left: Group, right: Group, slot: int) -> bool:
         if len(left.parts) + len(right.parts) > LARGEST_GROUP:
-            return False
-        if any(
-            item.now() in (left, right) for group in (left, right) for item in group.deps if item.now() is not group
-        ):
             return False
         if self._epoch((left, right), set()) is None:
             return False
