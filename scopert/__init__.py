@@ -169,6 +169,7 @@ from scopert.ops.array_transpose import matrix_transpose as matrix_transpose
 from scopert.ops.array_transpose import transpose as transpose
 from scopert.ops.array_unique import searchsorted as searchsorted
 from scopert.ops.array_unique import setdiff1d as setdiff1d
+from scopert.ops.array_unique import sparse_mask as sparse_mask
 from scopert.ops.array_unique import unique as unique
 from scopert.ops.array_unique import unique_with_counts as unique_with_counts
 from scopert.ops.array_volume_patches import extract_volume_patches as extract_volume_patches
@@ -985,6 +986,7 @@ __all__ = [
     "sparse_add",
     "sparse_concat",
     "sparse_fill_empty_rows",
+    "sparse_mask",
     "sparse_matmul",
     "sparse_maximum",
     "sparse_merge",
