@@ -534,6 +534,7 @@ from scopert import math as math
 from scopert import metrics as metrics
 from scopert import nest as nest
 from scopert import nn as nn
+from scopert import python_io as python_io
 from scopert import quantization as quantization
 from scopert import queue as queue
 from scopert import random as random
@@ -892,6 +893,7 @@ __all__ = [
     "profile",
     "py_func",
     "py_function",
+    "python_io",
     "qint16",
     "qint32",
     "qint8",

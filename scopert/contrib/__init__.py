@@ -6,6 +6,7 @@ from scopert.contrib import layers as layers
 from scopert.contrib import metrics as metrics
 from scopert.contrib import nn as nn
 from scopert.contrib import rnn as rnn
+from scopert.contrib import signal as signal
 from scopert.contrib import slim as slim
 from scopert.contrib import util as util
 
@@ -15,6 +16,7 @@ __all__ = [
     "metrics",
     "nn",
     "rnn",
+    "signal",
     "slim",
     "util",
 ]
