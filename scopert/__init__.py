@@ -97,6 +97,12 @@ from scopert.ops.array_diag import matrix_band_part as matrix_band_part
 from scopert.ops.array_diag import matrix_diag as matrix_diag
 from scopert.ops.array_diag import matrix_diag_part as matrix_diag_part
 from scopert.ops.array_diag import matrix_set_diag as matrix_set_diag
+from scopert.ops.array_fake_quant import fake_quant_with_min_max_args as fake_quant_with_min_max_args
+from scopert.ops.array_fake_quant import fake_quant_with_min_max_args_gradient as fake_quant_with_min_max_args_gradient
+from scopert.ops.array_fake_quant import fake_quant_with_min_max_vars as fake_quant_with_min_max_vars
+from scopert.ops.array_fake_quant import fake_quant_with_min_max_vars_gradient as fake_quant_with_min_max_vars_gradient
+from scopert.ops.array_fake_quant import fake_quant_with_min_max_vars_per_channel as fake_quant_with_min_max_vars_per_channel
+from scopert.ops.array_fake_quant import fake_quant_with_min_max_vars_per_channel_gradient as fake_quant_with_min_max_vars_per_channel_gradient
 from scopert.ops.array_fill import fill as fill
 from scopert.ops.array_fill import ones as ones
 from scopert.ops.array_fill import ones_like as ones_like
@@ -120,6 +126,9 @@ from scopert.ops.array_one_hot import one_hot as one_hot
 from scopert.ops.array_pad import pad as pad
 from scopert.ops.array_partition import dynamic_partition as dynamic_partition
 from scopert.ops.array_partition import dynamic_stitch as dynamic_stitch
+from scopert.ops.array_quantize import dequantize as dequantize
+from scopert.ops.array_quantize import quantize as quantize
+from scopert.ops.array_quantize import quantize_v2 as quantize_v2
 from scopert.ops.array_range import linspace as lin_space
 from scopert.ops.array_range import linspace as linspace
 from scopert.ops.array_range import range as range
@@ -160,8 +169,10 @@ from scopert.ops.array_transpose import matrix_transpose as matrix_transpose
 from scopert.ops.array_transpose import transpose as transpose
 from scopert.ops.array_unique import searchsorted as searchsorted
 from scopert.ops.array_unique import setdiff1d as setdiff1d
+from scopert.ops.array_unique import sparse_mask as sparse_mask
 from scopert.ops.array_unique import unique as unique
 from scopert.ops.array_unique import unique_with_counts as unique_with_counts
+from scopert.ops.array_volume_patches import extract_volume_patches as extract_volume_patches
 from scopert.ops.array_where import where as where
 from scopert.ops.array_where import where_v2 as where_v2
 from scopert.ops.assert_op import assert_ as Assert
@@ -520,8 +531,11 @@ from scopert import logging as logging
 from scopert import losses as losses
 from scopert import manip as manip
 from scopert import math as math
+from scopert import metrics as metrics
 from scopert import nest as nest
 from scopert import nn as nn
+from scopert import python_io as python_io
+from scopert import quantization as quantization
 from scopert import queue as queue
 from scopert import random as random
 from scopert import sets as sets
@@ -693,6 +707,7 @@ __all__ = [
     "decode_raw",
     "delete_session_tensor",
     "depth_to_space",
+    "dequantize",
     "device",
     "devices",
     "diag",
@@ -725,7 +740,14 @@ __all__ = [
     "expand_dims",
     "expm1",
     "extract_image_patches",
+    "extract_volume_patches",
     "eye",
+    "fake_quant_with_min_max_args",
+    "fake_quant_with_min_max_args_gradient",
+    "fake_quant_with_min_max_vars",
+    "fake_quant_with_min_max_vars_gradient",
+    "fake_quant_with_min_max_vars_per_channel",
+    "fake_quant_with_min_max_vars_per_channel_gradient",
     "fft",
     "fft2d",
     "fft3d",
@@ -836,6 +858,7 @@ __all__ = [
     "matrix_triangular_solve",
     "maximum",
     "meshgrid",
+    "metrics",
     "min_max_variable_partitioner",
     "minimum",
     "mod",
@@ -870,10 +893,14 @@ __all__ = [
     "profile",
     "py_func",
     "py_function",
+    "python_io",
     "qint16",
     "qint32",
     "qint8",
     "qr",
+    "quantization",
+    "quantize",
+    "quantize_v2",
     "queue",
     "quint16",
     "quint8",
@@ -961,6 +988,7 @@ __all__ = [
     "sparse_add",
     "sparse_concat",
     "sparse_fill_empty_rows",
+    "sparse_mask",
     "sparse_matmul",
     "sparse_maximum",
     "sparse_merge",

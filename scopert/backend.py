@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 from scopert.errors import CancelledError, InvalidArgumentError
 from scopert.graph.dtypes import DType, as_dtype, resource, string, variant
 from scopert.graph.kernel import Origin, bind
-from scopert.graph.opdef import READS, VIEW, WRITES, keyword_only
+from scopert.graph.opdef import READS, VIEW, WRITES, find_op, keyword_only
 from scopert.graph.shape import is_compatible
 from scopert.graph.shape import text as shape_text
 from scopert.program.expression import Access, Fused, Node
@@ -27,7 +27,7 @@ __all__ = [
     "DEAD", "FUSED", "LOOP", "READ", "VIEW", "WRITES", "Access", "Backend", "BackendSpec", "CancelledError",
     "Capabilities", "DType", "Executable", "Fetch", "Fused", "InvalidArgumentError", "Kernel", "Loop", "Node",
     "Origin", "Program", "RunContext", "Step", "StepFailed", "TraceRow", "Value", "VariableRef", "as_dtype", "bind",
-    "check_step", "last_uses", "select_kernel", "shape_text", "verifying",
+    "check_step", "generic_kernel", "last_uses", "select_kernel", "shape_text", "verifying",
 ]  # fmt: skip
 
 
@@ -185,6 +185,20 @@ def select_kernel(
     if step.kernel is None:
         raise StepFailed(step, ()) from NotImplementedError(f"there is no kernel for operations of type {step.op!r}")
     return bind(step.kernel, step.keywords, xp, step.origin, context)
+
+
+def generic_kernel(op: str) -> Callable[..., Any]:
+    """``kernel(xp, *inputs)`` of an op without attributes, for primitives that an array library lacks.
+
+    Raises
+    ------
+    LookupError
+        If there is no such op, or it has no kernel.
+    """
+    found = find_op(op)
+    if found is None or found.kernel is None:
+        raise LookupError(f"there is no kernel for operations of type {op!r}")
+    return found.kernel
 
 
 def last_uses(program: Program) -> list[tuple[int, ...]]:

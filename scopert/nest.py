@@ -18,6 +18,7 @@ Path: TypeAlias = tuple[Any, ...]
 _PLAIN = frozenset((list, tuple, dict))
 
 
+@public("contrib.framework.nest.is_sequence")
 def is_sequence(seq: Any) -> bool:
     """Return whether `seq` is a structure: a sequence, mapping, mapping view or attrs instance."""
     if type(seq) in _PLAIN:
@@ -97,7 +98,7 @@ def is_nested(seq: Any) -> bool:
     return is_sequence(seq)
 
 
-@public("nest.flatten")
+@public("nest.flatten", "contrib.framework.nest.flatten")
 def flatten(structure: Any, expand_composites: bool = False) -> list[Any]:
     """Return the leaves of a structure in one list; a leaf by itself gives a list of one.
 
@@ -132,7 +133,7 @@ def _collect(structure: Any, is_structure: Callable[[Any], bool], leaves: list[A
         leaves.append(structure)
 
 
-@public("nest.pack_sequence_as")
+@public("nest.pack_sequence_as", "contrib.framework.nest.pack_sequence_as")
 def pack_sequence_as(structure: Any, flat_sequence: Any, expand_composites: bool = False) -> Any:
     """Return the leaves of `flat_sequence` arranged as those of `structure`.
 
@@ -173,7 +174,7 @@ def _pack(structure: Any, leaves: Iterator[Any], is_structure: Callable[[Any], b
     return _like(structure, packed)
 
 
-@public("nest.assert_same_structure")
+@public("nest.assert_same_structure", "contrib.framework.nest.assert_same_structure")
 def assert_same_structure(
     nest1: Any, nest2: Any, check_types: bool = True, expand_composites: bool = False
 ) -> None:
@@ -266,7 +267,7 @@ def _compare(a: Any, b: Any, check_types: bool, is_structure: Callable[[Any], bo
         )
 
 
-@public("nest.map_structure")
+@public("nest.map_structure", "contrib.framework.nest.map_structure")
 def map_structure(func: Callable[..., Any], *structure: Any, **kwargs: Any) -> Any:
     """Return the structure of what `func` makes of each leaf, or of leaves in the same place of several.
 
@@ -308,6 +309,7 @@ def map_structure(func: Callable[..., Any], *structure: Any, **kwargs: Any) -> A
     return pack_sequence_as(first, [func(*group) for group in leaves], expand_composites)
 
 
+@public("contrib.framework.nest.map_structure_with_paths")
 def map_structure_with_paths(func: Callable[..., Any], *structure: Any, **kwargs: Any) -> Any:
     """Like `map_structure`, with the path of the leaf (``"a/0"``) as the first argument of `func`."""
     return map_structure_with_tuple_paths(
@@ -315,6 +317,7 @@ def map_structure_with_paths(func: Callable[..., Any], *structure: Any, **kwargs
     )
 
 
+@public("contrib.framework.nest.map_structure_with_tuple_paths")
 def map_structure_with_tuple_paths(func: Callable[..., Any], *structure: Any, **kwargs: Any) -> Any:
     """Like `map_structure`, with the tuple of keys of the leaf as the first argument of `func`."""
     expand_composites = kwargs.get("expand_composites", False)
@@ -323,6 +326,7 @@ def map_structure_with_tuple_paths(func: Callable[..., Any], *structure: Any, **
     return map_structure(lambda *leaves: func(next(remaining), *leaves), *structure, **kwargs)
 
 
+@public("contrib.framework.nest.yield_flat_paths")
 def yield_flat_paths(nest: Any, expand_composites: bool = False) -> Iterator[Path]:
     """Yield the path of each leaf, a tuple of keys and indices, in the order of `flatten`."""
     for path, _ in _walk(nest, nest, _test(expand_composites), ()):
@@ -341,11 +345,13 @@ def _walk(
         yield from _walk(child, parts[key], is_structure, (*path, key))
 
 
+@public("contrib.framework.nest.flatten_with_tuple_paths")
 def flatten_with_tuple_paths(structure: Any, expand_composites: bool = False) -> list[tuple[Path, Any]]:
     """Return ``(path, leaf)`` for each leaf, the path being a tuple of keys."""
     return list(_walk(structure, structure, _test(expand_composites), ()))
 
 
+@public("contrib.framework.nest.flatten_with_joined_string_paths")
 def flatten_with_joined_string_paths(
     structure: Any, separator: str = "/", expand_composites: bool = False
 ) -> list[tuple[str, Any]]:
@@ -354,6 +360,7 @@ def flatten_with_joined_string_paths(
     return [(separator.join(str(key) for key in path), leaf) for path, leaf in pairs]
 
 
+@public("contrib.framework.nest.flatten_dict_items")
 def flatten_dict_items(dictionary: Mapping[Any, Any]) -> dict[Any, Any]:
     """Return a dictionary in which structured keys are taken apart along with their values.
 
@@ -387,6 +394,7 @@ def flatten_dict_items(dictionary: Mapping[Any, Any]) -> dict[Any, Any]:
     return flat
 
 
+@public("contrib.framework.nest.assert_shallow_structure")
 def assert_shallow_structure(
     shallow_tree: Any,
     input_tree: Any,
@@ -460,6 +468,7 @@ def flatten_with_tuple_paths_up_to(
     return list(_walk(shallow_tree, input_tree, _test(expand_composites), ()))
 
 
+@public("contrib.framework.nest.flatten_up_to")
 def flatten_up_to(
     shallow_tree: Any,
     input_tree: Any,
@@ -481,6 +490,7 @@ def flatten_up_to(
     return [part for _, part in pairs]
 
 
+@public("contrib.framework.nest.map_structure_up_to")
 def map_structure_up_to(shallow_tree: Any, func: Callable[..., Any], *inputs: Any, **kwargs: Any) -> Any:
     """Like `map_structure`, but `func` gets the parts of `inputs` at the leaves of `shallow_tree`."""
     return map_structure_with_tuple_paths_up_to(
@@ -505,6 +515,7 @@ def map_structure_with_tuple_paths_up_to(
     return pack_sequence_as(shallow_tree, results, expand_composites)
 
 
+@public("contrib.framework.nest.get_traverse_shallow_structure")
 def get_traverse_shallow_structure(
     traverse_fn: Callable[[Any], Any], structure: Any, expand_composites: bool = False
 ) -> Any:

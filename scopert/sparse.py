@@ -2,6 +2,7 @@
 # ruff: noqa
 
 from scopert.graph.sparse_tensor import SparseTensor as SparseTensor
+from scopert.ops.array_unique import sparse_mask as mask
 from scopert.ops.math_sparse_segment import sparse_segment_mean as segment_mean
 from scopert.ops.math_sparse_segment import sparse_segment_sqrt_n as segment_sqrt_n
 from scopert.ops.math_sparse_segment import sparse_segment_sum as segment_sum
@@ -40,6 +41,7 @@ __all__ = [
     "eye",
     "fill_empty_rows",
     "from_dense",
+    "mask",
     "matmul",
     "maximum",
     "merge",

@@ -149,11 +149,11 @@ def _compute(calls: Sequence[Any], values: Sequence[Any], stores: Sequence[Any],
     for call, operands, result, axes in calls:
         out = values[result] if result >= 0 else stores[-1 - result]
         if axes is None:
-            call(*[values[n] for n in operands], out)
+            call(*[values[n] for n in operands], out=out)
         elif result in shares:
             share = shares[result]
             call.reduce(values[operands[0]], axes, None, share, True)
-            call(out, share, out)
+            call(out, share, out=out)
         else:
             call(values[operands[0]], axes, None, out, True)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from scopert.backend import DType, Fused, Node, as_dtype
+from scopert.backend import DType, Fused, Node, as_dtype, generic_kernel
 
 #: ``function(*operands, out)``.
 UFUNCS: dict[str, Any] = {
@@ -34,12 +34,23 @@ def _cast(x: Any, out: Any) -> None:
     np.copyto(out, x, casting="unsafe")
 
 
+def _erf() -> Callable[..., Any]:
+    kernel = generic_kernel("Erf")
+
+    def erf(x: Any, out: Any) -> None:
+        out[...] = kernel(np, x)
+
+    return erf
+
+
 def function(op: str) -> Callable[..., Any]:
     """The call of a primitive."""
     if op == "select":
         return _select
     if op == "cast":
         return _cast
+    if op == "erf":
+        return _erf()
     return UFUNCS[op]
 
 

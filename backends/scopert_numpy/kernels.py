@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from scopert.backend import Kernel
+from scopert_numpy.segments import SEGMENTS
 
-KERNELS: tuple[Kernel, ...] = ()
+KERNELS: tuple[Kernel, ...] = (*SEGMENTS,)
 
 __all__ = ["KERNELS"]

@@ -3,16 +3,20 @@
 
 from scopert.contrib import framework as framework
 from scopert.contrib import layers as layers
+from scopert.contrib import metrics as metrics
 from scopert.contrib import nn as nn
 from scopert.contrib import rnn as rnn
+from scopert.contrib import signal as signal
 from scopert.contrib import slim as slim
 from scopert.contrib import util as util
 
 __all__ = [
     "framework",
     "layers",
+    "metrics",
     "nn",
     "rnn",
+    "signal",
     "slim",
     "util",
 ]

@@ -1,6 +1,10 @@
 """Generated from the @public table by scopert/compat/namespace.py; do not edit."""
 # ruff: noqa
 
+from scopert.io.tf_record import TFRecordCompressionType as TFRecordCompressionType
+from scopert.io.tf_record import TFRecordOptions as TFRecordOptions
+from scopert.io.tf_record import TFRecordWriter as TFRecordWriter
+from scopert.io.tf_record import tf_record_iterator as tf_record_iterator
 from scopert.ops.image_codec import decode_jpeg as decode_jpeg
 from scopert.ops.image_codec import decode_png as decode_png
 from scopert.ops.image_codec import read_file as read_file
@@ -19,6 +23,9 @@ __all__ = [
     "PriorityQueue",
     "QueueBase",
     "RandomShuffleQueue",
+    "TFRecordCompressionType",
+    "TFRecordOptions",
+    "TFRecordWriter",
     "decode_base64",
     "decode_jpeg",
     "decode_png",
@@ -26,5 +33,6 @@ __all__ = [
     "encode_base64",
     "gfile",
     "read_file",
+    "tf_record_iterator",
     "write_file",
 ]

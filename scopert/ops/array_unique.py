@@ -9,8 +9,10 @@ import numpy as np
 from scopert.errors import InvalidArgumentError
 from scopert.graph.build import apply
 from scopert.graph.dtypes import DType, int32
+from scopert.graph.indexed_slices import IndexedSlices
 from scopert.graph.opdef import define_op
 from scopert.graph.operation import Operation
+from scopert.graph.scopes import name_scope
 from scopert.graph.shape import merge
 from scopert.graph.shape_rules import same_as
 from scopert.graph.tensor import Shape, Tensor
@@ -256,3 +258,23 @@ def searchsorted(
         raise ValueError(f"side must be either 'right' or 'left'.  Saw: {side}.")
     found = apply(UPPER_BOUND if side == "right" else LOWER_BOUND, sequences, wanted, out_type=out_type, name=name)
     return reshape(found, shape_internal(values))
+
+
+@public("sparse.mask", "sparse_mask")
+def sparse_mask(a: IndexedSlices, mask_indices: Any, name: str | None = None) -> IndexedSlices:
+    """Indexed slices without those of the rows that a vector lists.
+
+    Parameters
+    ----------
+    a : IndexedSlices
+        What is masked.
+    mask_indices : Tensor
+        The rows to leave out, of the type of the indices of `a`.
+    name : str, optional
+        The name of the operation that picks the rows that stay.
+    """
+    from scopert.ops.array_gather import gather
+
+    with name_scope(name, "sparse_mask", [a.values, mask_indices]) as scope:
+        kept, picked = apply(LIST_DIFF, a.indices, mask_indices)
+        return IndexedSlices(gather(a.values, picked, name=scope), kept, a.dense_shape)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -91,21 +92,31 @@ def _in_wide(xp: Any, data: Array) -> Array:
     return data.astype(xp.float32) if data.dtype.itemsize == 2 and data.dtype.kind in "fV" else data
 
 
-def _combine(xp: Any, data: Array, ids: Array, rows: int, how: str, first: Any) -> Array:
+#: ``update(ufunc, target, places, values)`` does what ``ufunc.at`` does; a backend may have a quicker one.
+Update = Callable[[Any, Array, Array, Array], None]
+
+
+def update_at(ufunc: Any, target: Array, places: Array, values: Array) -> None:
+    """The namespace's own scatter."""
+    ufunc.at(target, places, values)
+
+
+def _combine(xp: Any, data: Array, ids: Array, rows: int, how: str, first: Any, update: Update) -> Array:
     """Scatters rows into segments; `how` names the ufunc."""
     wide = _in_wide(xp, data)
     made = xp.full((rows, *data.shape[1:]), first, wide.dtype)
-    getattr(xp, how).at(made, ids, wide)
+    if ids.size:
+        update(getattr(xp, how), made, ids, wide)
     return made
 
 
-def _segment(how: str, first: Any, empty: Any) -> Any:
+def _segment(how: str, first: Any, empty: Any, update: Update) -> Any:
     def kernel(xp: Any, data: Array, ids: Array) -> Array:
         if data.shape[0] != ids.shape[0]:
             raise InvalidArgumentError(None, None, "segment_ids should be the same size as dimension 0 of input.")
         rows = _check_sorted(xp, ids)
         start = first(data.dtype) if callable(first) else first
-        made = _combine(xp, data, ids, rows, how, start)
+        made = _combine(xp, data, ids, rows, how, start, update)
         if start != empty:
             present = xp.zeros(rows, bool)
             present[ids] = True
@@ -123,13 +134,16 @@ def _column(counts: Array, like: Array) -> Array:
     return counts.reshape((-1,) + (1,) * (like.ndim - 1))
 
 
-def _segment_mean(xp: Any, data: Array, ids: Array) -> Array:
-    if data.shape[0] != ids.shape[0]:
-        raise InvalidArgumentError(None, None, "segment_ids should be the same size as dimension 0 of input.")
-    rows = _check_sorted(xp, ids)
-    total = _combine(xp, data, ids, rows, "add", 0)
-    counts = _column(xp.maximum(_counts(xp, ids, rows), 1), total)
-    return (total / counts).astype(data.dtype)
+def _segment_mean(update: Update) -> Any:
+    def kernel(xp: Any, data: Array, ids: Array) -> Array:
+        if data.shape[0] != ids.shape[0]:
+            raise InvalidArgumentError(None, None, "segment_ids should be the same size as dimension 0 of input.")
+        rows = _check_sorted(xp, ids)
+        total = _combine(xp, data, ids, rows, "add", 0, update)
+        counts = _column(xp.maximum(_counts(xp, ids, rows), 1), total)
+        return (total / counts).astype(data.dtype)
+
+    return kernel
 
 
 def _lowest(dtype: Any) -> Any:
@@ -147,13 +161,6 @@ def _sorted_op(name: str, kernel: Any, types: str) -> OpDef:
     )  # fmt: skip
 
 
-SEGMENT_SUM = _sorted_op("SegmentSum", _segment("add", 0, 0), NUMERIC)
-SEGMENT_PROD = _sorted_op("SegmentProd", _segment("multiply", 1, 1), NUMERIC)
-SEGMENT_MEAN = _sorted_op("SegmentMean", _segment_mean, NUMERIC)
-SEGMENT_MIN = _sorted_op("SegmentMin", _segment("minimum", _highest, 0), REAL)
-SEGMENT_MAX = _sorted_op("SegmentMax", _segment("maximum", _lowest, 0), REAL)
-
-
 def _finite_lowest(dtype: Any) -> Any:
     return as_dtype(dtype).min
 
@@ -162,7 +169,7 @@ def _finite_highest(dtype: Any) -> Any:
     return as_dtype(dtype).max
 
 
-def _unsorted(how: str, first: Any) -> Any:
+def _unsorted(how: str, first: Any, update: Update) -> Any:
     def kernel(xp: Any, data: Array, ids: Array, num_segments: Array) -> Array:
         rows = int(num_segments)
         if rows < 0:
@@ -183,7 +190,7 @@ def _unsorted(how: str, first: Any) -> Any:
         if bool(xp.any(flat < 0)):  # they are dropped
             data, flat = data[flat >= 0], flat[flat >= 0]
         start = first(data.dtype) if callable(first) else first
-        return _combine(xp, data, flat, rows, how, start).astype(data.dtype, copy=False)
+        return _combine(xp, data, flat, rows, how, start, update).astype(data.dtype, copy=False)
 
     return kernel
 
@@ -195,10 +202,32 @@ def _unsorted_op(name: str, kernel: Any, types: str) -> OpDef:
     )  # fmt: skip
 
 
-UNSORTED_SEGMENT_SUM = _unsorted_op("UnsortedSegmentSum", _unsorted("add", 0), NUMERIC)
-UNSORTED_SEGMENT_PROD = _unsorted_op("UnsortedSegmentProd", _unsorted("multiply", 1), NUMERIC)
-UNSORTED_SEGMENT_MAX = _unsorted_op("UnsortedSegmentMax", _unsorted("maximum", _finite_lowest), REAL)
-UNSORTED_SEGMENT_MIN = _unsorted_op("UnsortedSegmentMin", _unsorted("minimum", _finite_highest), REAL)
+def segment_kernels(update: Update) -> dict[str, Any]:
+    """The kernels of this file, by op, on top of a scatter."""
+    return {
+        "SegmentSum": _segment("add", 0, 0, update),
+        "SegmentProd": _segment("multiply", 1, 1, update),
+        "SegmentMean": _segment_mean(update),
+        "SegmentMin": _segment("minimum", _highest, 0, update),
+        "SegmentMax": _segment("maximum", _lowest, 0, update),
+        "UnsortedSegmentSum": _unsorted("add", 0, update),
+        "UnsortedSegmentProd": _unsorted("multiply", 1, update),
+        "UnsortedSegmentMax": _unsorted("maximum", _finite_lowest, update),
+        "UnsortedSegmentMin": _unsorted("minimum", _finite_highest, update),
+    }
+
+
+_KERNELS = segment_kernels(update_at)
+SEGMENT_SUM, SEGMENT_PROD, SEGMENT_MEAN = (
+    _sorted_op(name, _KERNELS[name], NUMERIC) for name in ("SegmentSum", "SegmentProd", "SegmentMean")
+)
+SEGMENT_MIN, SEGMENT_MAX = (_sorted_op(name, _KERNELS[name], REAL) for name in ("SegmentMin", "SegmentMax"))
+UNSORTED_SEGMENT_SUM, UNSORTED_SEGMENT_PROD = (
+    _unsorted_op(name, _KERNELS[name], NUMERIC) for name in ("UnsortedSegmentSum", "UnsortedSegmentProd")
+)
+UNSORTED_SEGMENT_MAX, UNSORTED_SEGMENT_MIN = (
+    _unsorted_op(name, _KERNELS[name], REAL) for name in ("UnsortedSegmentMax", "UnsortedSegmentMin")
+)
 
 
 @public("segment_sum", "math.segment_sum")

@@ -74,7 +74,7 @@ def _raised_cosine(
         return made
 
 
-@public("signal.hann_window")
+@public("signal.hann_window", "contrib.signal.hann_window")
 def hann_window(
     window_length: Any, periodic: Any = True, dtype: Any = dtypes.float32, name: str | None = None
 ) -> Tensor:
@@ -82,7 +82,7 @@ def hann_window(
     return _raised_cosine(name, "hann_window", window_length, periodic, dtype, 0.5, 0.5)
 
 
-@public("signal.hamming_window")
+@public("signal.hamming_window", "contrib.signal.hamming_window")
 def hamming_window(
     window_length: Any, periodic: Any = True, dtype: Any = dtypes.float32, name: str | None = None
 ) -> Tensor:
@@ -126,7 +126,7 @@ def _frame_shape(signal: Tensor, length: Tensor, step: Tensor, pad_end: bool, ax
     return [*shape[:position], frames, size, *shape[position + 1 :]]
 
 
-@public("signal.frame")
+@public("signal.frame", "contrib.signal.frame")
 def frame(
     signal: Any, frame_length: Any, frame_step: Any, pad_end: bool = False, pad_value: Any = 0, axis: Any = -1,
     name: str | None = None,
@@ -184,7 +184,7 @@ def frame(
         return made
 
 
-@public("signal.overlap_and_add")
+@public("signal.overlap_and_add", "contrib.signal.overlap_and_add")
 def overlap_and_add(signal: Any, frame_step: Any, name: str | None = None) -> Tensor:
     """The sum of frames ``[..., frames, samples]``, each `frame_step` behind the one before it.
 
@@ -241,7 +241,7 @@ def _fft_length(fft_length: Any, frame_length: Tensor) -> Tensor:
     return convert_to_tensor(fft_length, name="fft_length")
 
 
-@public("signal.stft")
+@public("signal.stft", "contrib.signal.stft")
 def stft(
     signals: Any, frame_length: Any, frame_step: Any, fft_length: Any = None, window_fn: Window | None = hann_window,
     pad_end: bool = False, name: str | None = None,
@@ -271,7 +271,7 @@ def stft(
         return rfft(frames, [transform])
 
 
-@public("signal.inverse_stft_window_fn")
+@public("signal.inverse_stft_window_fn", "contrib.signal.inverse_stft_window_fn")
 def inverse_stft_window_fn(
     frame_step: Any, forward_window_fn: Window = hann_window, name: str | None = None
 ) -> Callable[[Any, DType], Tensor]:
@@ -293,7 +293,7 @@ def inverse_stft_window_fn(
     return window
 
 
-@public("signal.inverse_stft")
+@public("signal.inverse_stft", "contrib.signal.inverse_stft")
 def inverse_stft(
     stfts: Any, frame_length: Any, frame_step: Any, fft_length: Any = None, window_fn: Window | None = hann_window,
     name: str | None = None,

@@ -55,7 +55,7 @@ def _sorted(values: Any, axis: Any, direction: str, want_indices: bool) -> Tenso
     return found if want_indices else -found
 
 
-@public("sort")
+@public("sort", "contrib.framework.sort")
 def sort(values: Any, axis: Any = -1, direction: str = "ASCENDING", name: str | None = None) -> Tensor:
     """The elements in order along an axis.
 
@@ -75,7 +75,7 @@ def sort(values: Any, axis: Any = -1, direction: str = "ASCENDING", name: str | 
         return _sorted(values, axis, direction, False)
 
 
-@public("argsort")
+@public("argsort", "contrib.framework.argsort")
 def argsort(
     values: Any, axis: Any = -1, direction: str = "ASCENDING", stable: bool = False, name: str | None = None
 ) -> Tensor:

@@ -13,7 +13,16 @@ from scopert.graph.shape_rules import at_least_rank, equal, with_rank
 from scopert.graph.tensor import Shape, Tensor
 from scopert.ops.array_gather import gather
 from scopert.ops.array_shape import shape as shape_of
-from scopert.ops.math_segment import _check_sorted, _column, _combine, _count, _counts, unsorted_segment_sum
+from scopert.ops.math_segment import (
+    Update,
+    _check_sorted,
+    _column,
+    _combine,
+    _count,
+    _counts,
+    unsorted_segment_sum,
+    update_at,
+)
 from scopert.ops.math_types import DOUBLE, INDEX, REAL
 from scopert.public import public
 
@@ -50,11 +59,11 @@ def _divisor(xp: Any, ids: Array, rows: int, how: str, like: Array) -> Array:
     return column if how == "mean" else xp.sqrt(column)
 
 
-def _reduce(how: str) -> Any:
+def _reduce(how: str, update: Update) -> Any:
     def kernel(xp: Any, data: Array, indices: Array, ids: Array, *more: Array) -> Array:
         rows = _rows(xp, indices, ids, more[0] if more else None)
         _check_indices(xp, indices, data.shape[0])
-        made = _combine(xp, data[indices], ids, rows, "add", 0)
+        made = _combine(xp, data[indices], ids, rows, "add", 0, update)
         if how != "sum":
             made = made / _divisor(xp, ids, rows, how, made)
         return made.astype(data.dtype, copy=False)
@@ -62,12 +71,12 @@ def _reduce(how: str) -> Any:
     return kernel
 
 
-def _scatter(how: str) -> Any:
+def _scatter(how: str, update: Update) -> Any:
     def kernel(xp: Any, grad: Array, indices: Array, ids: Array, output_dim0: Array) -> Array:
         limit = int(output_dim0)
         _check_indices(xp, indices, limit)
         scaled = grad / _divisor(xp, ids, grad.shape[0], how, grad)
-        return _combine(xp, scaled[ids], indices, limit, "add", 0)
+        return _combine(xp, scaled[ids], indices, limit, "add", 0, update)
 
     return kernel
 
@@ -78,29 +87,42 @@ def _grad_shape(op: Operation) -> list[Shape]:
     return [None if grad is None else (None if value is None else int(value), *grad[1:])]
 
 
-def _op(name: str, how: str, types: str, counted: bool) -> OpDef:
+def sparse_segment_kernels(update: Update) -> dict[str, Any]:
+    """The kernels of this file, by op, on top of a scatter."""
+    hows = {"Sum": "sum", "Mean": "mean", "SqrtN": "sqrt"}
+    return {
+        **{f"SparseSegment{name}{counted}": _reduce(how, update)
+           for name, how in hows.items() for counted in ("", "WithNumSegments")},
+        **{f"SparseSegment{name}Grad": _scatter(hows[name], update) for name in ("Mean", "SqrtN")},
+    }  # fmt: skip
+
+
+_KERNELS = sparse_segment_kernels(update_at)
+
+
+def _op(name: str, types: str, counted: bool) -> OpDef:
     more, attr = (", num_segments: Tnumsegments", f"; Tnumsegments: {INDEX}") if counted else ("", "")
     return define_op(
         name, inputs="data: T, indices: Tidx, segment_ids: int32" + more, outputs="output: T",
-        attrs=f"T: {types}; Tidx: {INDEX}{attr}", shape=_shape, kernel=_reduce(how),
+        attrs=f"T: {types}; Tidx: {INDEX}{attr}", shape=_shape, kernel=_KERNELS[name],
     )  # fmt: skip
 
 
-def _grad_op(name: str, how: str) -> OpDef:
+def _grad_op(name: str) -> OpDef:
     return define_op(
         name, inputs="grad: T, indices: Tidx, segment_ids: int32, output_dim0: int32", outputs="output: T",
-        attrs=f"T: {DOUBLE}; Tidx: {INDEX}", shape=_grad_shape, kernel=_scatter(how),
+        attrs=f"T: {DOUBLE}; Tidx: {INDEX}", shape=_grad_shape, kernel=_KERNELS[name],
     )  # fmt: skip
 
 
-SUM = _op("SparseSegmentSum", "sum", REAL, False)
-SUM_COUNTED = _op("SparseSegmentSumWithNumSegments", "sum", REAL, True)
-MEAN = _op("SparseSegmentMean", "mean", DOUBLE, False)
-MEAN_COUNTED = _op("SparseSegmentMeanWithNumSegments", "mean", DOUBLE, True)
-SQRT_N = _op("SparseSegmentSqrtN", "sqrt", DOUBLE, False)
-SQRT_N_COUNTED = _op("SparseSegmentSqrtNWithNumSegments", "sqrt", DOUBLE, True)
-MEAN_GRAD = _grad_op("SparseSegmentMeanGrad", "mean")
-SQRT_N_GRAD = _grad_op("SparseSegmentSqrtNGrad", "sqrt")
+SUM = _op("SparseSegmentSum", REAL, False)
+SUM_COUNTED = _op("SparseSegmentSumWithNumSegments", REAL, True)
+MEAN = _op("SparseSegmentMean", DOUBLE, False)
+MEAN_COUNTED = _op("SparseSegmentMeanWithNumSegments", DOUBLE, True)
+SQRT_N = _op("SparseSegmentSqrtN", DOUBLE, False)
+SQRT_N_COUNTED = _op("SparseSegmentSqrtNWithNumSegments", DOUBLE, True)
+MEAN_GRAD = _grad_op("SparseSegmentMeanGrad")
+SQRT_N_GRAD = _grad_op("SparseSegmentSqrtNGrad")
 
 
 def _make(

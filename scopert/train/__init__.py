@@ -1,6 +1,12 @@
 """Generated from the @public table by scopert/compat/namespace.py; do not edit."""
 # ruff: noqa
 
+from scopert.io.example import BytesList as BytesList
+from scopert.io.example import Example as Example
+from scopert.io.example import Feature as Feature
+from scopert.io.example import Features as Features
+from scopert.io.example import FloatList as FloatList
+from scopert.io.example import Int64List as Int64List
 from scopert.ops.math_confusion import confusion_matrix as confusion_matrix
 from scopert.summary.iterator import summary_iterator as summary_iterator
 from scopert.train.adadelta import AdadeltaOptimizer as AdadeltaOptimizer
@@ -86,18 +92,24 @@ __all__ = [
     "AdagradDAOptimizer",
     "AdagradOptimizer",
     "AdamOptimizer",
+    "BytesList",
     "Checkpoint",
     "CheckpointManager",
     "CheckpointSaverHook",
     "CheckpointSaverListener",
     "ChiefSessionCreator",
     "Coordinator",
+    "Example",
     "ExponentialMovingAverage",
+    "Feature",
+    "Features",
     "FeedFnHook",
     "FinalOpsHook",
+    "FloatList",
     "FtrlOptimizer",
     "GlobalStepWaiterHook",
     "GradientDescentOptimizer",
+    "Int64List",
     "LoggingTensorHook",
     "LooperThread",
     "MomentumOptimizer",

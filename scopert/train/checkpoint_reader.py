@@ -80,7 +80,7 @@ def new_checkpoint_reader(filepattern: Any) -> CheckpointReader:
     return CheckpointReader(os.fsdecode(filepattern))
 
 
-@public("train.load_checkpoint")
+@public("train.load_checkpoint", "contrib.framework.load_checkpoint")
 def load_checkpoint(ckpt_dir_or_file: Any) -> CheckpointReader:
     """Opens a checkpoint, or the latest one of a directory.
 
@@ -98,13 +98,13 @@ def load_checkpoint(ckpt_dir_or_file: Any) -> CheckpointReader:
     return CheckpointReader(prefix)
 
 
-@public("train.load_variable")
+@public("train.load_variable", "contrib.framework.load_variable")
 def load_variable(ckpt_dir_or_file: Any, name: str) -> Any:
     """A tensor of a checkpoint as a NumPy array; a final ``:0`` of the name is left out."""
     return load_checkpoint(ckpt_dir_or_file).get_tensor(name.removesuffix(":0"))
 
 
-@public("train.list_variables")
+@public("train.list_variables", "contrib.framework.list_variables")
 def list_variables(ckpt_dir_or_file: Any) -> list[tuple[str, list[int]]]:
     """Name and shape of each tensor of a checkpoint, by name."""
     shapes = load_checkpoint(ckpt_dir_or_file).get_variable_to_shape_map()

@@ -24,7 +24,7 @@ def global_step(sess: Any, global_step_tensor: Any) -> int:
     return int(sess.run(global_step_tensor))
 
 
-@public("train.get_global_step")
+@public("train.get_global_step", "contrib.framework.get_global_step", "contrib.slim.get_global_step")
 def get_global_step(graph: Graph | None = None) -> Any:
     """The counter of a graph (default: the current one), or None.
 
@@ -51,7 +51,7 @@ def get_global_step(graph: Graph | None = None) -> Any:
     return step
 
 
-@public("train.create_global_step")
+@public("train.create_global_step", "contrib.framework.create_global_step", "contrib.slim.create_global_step")
 def create_global_step(graph: Graph | None = None) -> Any:
     """Makes the counter: an int64 variable ``global_step`` under the current variable scope.
 
@@ -70,7 +70,11 @@ def create_global_step(graph: Graph | None = None) -> Any:
         )  # fmt: skip
 
 
-@public("train.get_or_create_global_step")
+@public(
+    "train.get_or_create_global_step",
+    "contrib.framework.get_or_create_global_step",
+    "contrib.slim.get_or_create_global_step",
+)
 def get_or_create_global_step(graph: Graph | None = None) -> Any:
     """The counter, made if there is none.
 
@@ -87,7 +91,7 @@ def get_or_create_global_step(graph: Graph | None = None) -> Any:
     return create_global_step(graph) if found is None else found
 
 
-@public("train.assert_global_step")
+@public("train.assert_global_step", "contrib.framework.assert_global_step", "contrib.slim.assert_global_step")
 def assert_global_step(global_step_tensor: Any) -> None:
     """Raises TypeError unless the argument is an integer scalar tensor or variable."""
     if not isinstance(global_step_tensor, (Variable, Tensor)):

@@ -23,7 +23,7 @@ from scopert.train.saveables import saveables_of
 _log = logging.getLogger("scopert")
 
 
-@public("train.init_from_checkpoint")
+@public("train.init_from_checkpoint", "contrib.framework.init_from_checkpoint")
 def init_from_checkpoint(ckpt_dir_or_file: Any, assignment_map: Mapping[str, Any]) -> None:
     """Makes the initializers of variables read a checkpoint; to be called before they are used.
 

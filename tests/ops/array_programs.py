@@ -396,6 +396,7 @@ def programs(tf, np):
         "gradients gg mp",
         lambda: (lambda x: tf.gradients(tf.gradients(tf.pad(x, [[1, 1]], "REFLECT") ** 2.0, x)[0], x))(P(f4, [3])),
     )
+
     # sparse
     def S():
         return tf.SparseTensor([[0, 1], [2, 0], [2, 2]], [5.0, 6.0, 7.0], [3, 4])
@@ -490,4 +491,136 @@ def programs(tf, np):
     show("sparse g fer", gs(lambda s: tf.sparse_fill_empty_rows(s, 1.0)[0].values))
     show("sparse g mul", gs(lambda s: (s * tf.constant([[1.0, 2, 3, 4]])).values))
     show("sparse mmg b", lambda: (lambda b: tf.gradients(tf.sparse_tensor_dense_matmul(S(), b), b))(P(f4, [4, 2])))
+
+    # quantization
+    X = [-10.3, -6.0, -2.27, -0.013, 0.0, 0.02, 0.51, 1.5, 2.499, 5.99, 6.2, 60.0]
+    show("quant fq", lambda: tf.fake_quant_with_min_max_args(X))
+    show("quant fq4", lambda: tf.fake_quant_with_min_max_args(X, -1.3, 2.7, 4, True))
+    show("quant fqv", lambda: tf.fake_quant_with_min_max_vars(X, -2.2, 3.1, 5))
+    show("quant fqv0", lambda: tf.fake_quant_with_min_max_vars(X, 0.0, 0.0))
+    show(
+        "quant fqc",
+        lambda: tf.fake_quant_with_min_max_vars_per_channel([X[:3], X[5:8]], [-1.0, -2.0, 0.0], [1.0, 3.0, 5.5]),
+    )
+    show("quant fqpos", lambda: tf.fake_quant_with_min_max_vars(X, 1.0, 3.0))
+    show("quant fqneg", lambda: tf.fake_quant_with_min_max_vars(X, -3.0, -1.0))
+
+    def g1():
+        x = tf.constant(X)
+        return tf.gradients(tf.fake_quant_with_min_max_args(x, -1.3, 2.7) * tf.constant(X), x)
+
+    def g2():
+        x = tf.constant(X)
+        a = tf.constant(-1.2)
+        b = tf.constant(3.3)
+        return tf.gradients(tf.fake_quant_with_min_max_vars(x, a, b) * tf.constant(X), [x, a, b])
+
+    def g3():
+        x = tf.constant([X[:3], X[5:8]])
+        a = tf.constant([-1.0, -2.0, 0.0])
+        b = tf.constant([1.0, 3.0, 5.5])
+        return tf.gradients(tf.fake_quant_with_min_max_vars_per_channel(x, a, b) * x, [x, a, b])
+
+    show("quant g1", g1)
+    show("quant g2", g2)
+    show("quant g3", g3)
+    for m in ("MIN_COMBINED", "MIN_FIRST", "SCALED"):
+        for d in ("qint8", "quint8", "qint16"):
+            if d == "qint16" and m != "SCALED":
+                continue
+
+            def f(m=m, d=d):
+                q = tf.quantize(X, -5.0, 6.5, getattr(tf, d), m)
+                return [
+                    tf.bitcast(q[0], {"qint8": tf.int8, "quint8": tf.uint8, "qint16": tf.int16}[d]),
+                    q[1],
+                    q[2],
+                    tf.dequantize(q[0], q[1], q[2], m),
+                ]
+
+            show(f"quant q {m} {d}", f)
+    for k in (
+        {},
+        {"signed_input": False},
+        {"num_bits": 4},
+        {"range_given": True},
+        {"range_given": True, "narrow_range": True, "num_bits": 5},
+        {"round_mode": "HALF_UP"},
+        {"range_given": True, "signed_input": False},
+    ):
+        show(
+            "quant qd %s" % sorted(k.items()),
+            lambda k=k: tf.quantization.quantize_and_dequantize(tf.constant(X), -2.0, 5.0, **k),
+        )
+    show(
+        "quant qdg",
+        lambda: (lambda x: tf.gradients(tf.quantization.quantize_and_dequantize(x, -2.0, 5.0), x))(tf.constant(X)),
+    )
+
+    # more
+    show(
+        "more mask",
+        lambda: (lambda m: [m.values, m.indices])(
+            tf.sparse_mask(
+                tf.IndexedSlices(
+                    tf.constant([[1, 2], [3, 4], [5, 6]]), tf.constant([12, 26, 37]), tf.constant([50, 2])
+                ),
+                [12, 45],
+            )
+        ),
+    )
+    show(
+        "more mask2",
+        lambda: (lambda m: [m.values, m.indices])(
+            tf.sparse.mask(
+                tf.IndexedSlices(
+                    tf.constant([[1, 2], [3, 4], [5, 6]]), tf.constant([12, 26, 37]), tf.constant([50, 2])
+                ),
+                [12, 45],
+                name="k",
+            )
+        ),
+    )
+    show("more se", lambda: (lambda m: [m.values, m.indices, m.dense_shape])(tf.sparse.eye(3, 2)))
+    show(
+        "more sed",
+        lambda: (lambda m: [m.values, m.indices, m.dense_shape])(
+            tf.sparse.expand_dims(tf.SparseTensor([[0, 1]], [2], [3, 4]), 1)
+        ),
+    )
+    show(
+        "more srs",
+        lambda: (lambda m: [m.values, m.indices, m.dense_shape])(
+            tf.sparse_reset_shape(tf.SparseTensor([[0, 1]], [2], [3, 4]))
+        ),
+    )
+    show(
+        "more srs2",
+        lambda: (lambda m: [m.values, m.indices, m.dense_shape])(
+            tf.sparse_reset_shape(tf.SparseTensor([[0, 1]], [2], [3, 4]), [5, 5])
+        ),
+    )
+    show(
+        "more ed",
+        lambda: tf.edit_distance(
+            tf.SparseTensor([[0, 0], [0, 1], [1, 0]], ["a", "b", "c"], [2, 2]),
+            tf.SparseTensor([[0, 0], [0, 1], [0, 2]], ["a", "x", "b"], [2, 3]),
+        ),
+    )
+    show(
+        "more ed2",
+        lambda: tf.edit_distance(
+            tf.SparseTensor([[0, 0], [0, 1], [1, 0]], [1, 2, 3], [2, 2]),
+            tf.SparseTensor([[0, 0], [0, 1], [0, 2]], [1, 3, 2], [2, 3]),
+            normalize=False,
+        ),
+    )
+    show(
+        "more evp",
+        lambda: tf.extract_volume_patches(P(tf.float32, [1, 3, 3, 2, 1]), [1, 2, 2, 2, 1], [1, 1, 1, 1, 1], "VALID"),
+    )
+    show(
+        "more evpg",
+        grad(lambda x: tf.extract_volume_patches(x, [1, 2, 2, 2, 1], [1, 1, 1, 1, 1], "SAME"), [1, 3, 3, 2, 1]),
+    )
     return found

@@ -1,7 +1,7 @@
 """Cases of ops that fill, count, pad, pick, place, repeat and reorder."""
 
 import numpy as np
-from ops.conformance import HALVES, Case, Many
+from ops.conformance import FLOATS, HALVES, Case, Many
 
 import scopert as tf
 
@@ -291,4 +291,27 @@ ROWS = [
         )
     ),
     Case("DynamicStitch", [Many([vector(0), vector(0)]), Many([[1.5], [2.5]])], lambda i, d: np.array([2.5]), label="twice"),
+]
+
+
+def volume_patches(x, size, stride, padding):
+    """Patch by patch, element by element."""
+    counts, before = [], []
+    for n, k, s in zip(x.shape[1:4], size, stride):
+        counts.append(-(-n // s) if padding == "SAME" else (n - k) // s + 1)
+        before.append(max((counts[-1] - 1) * s + k - n, 0) // 2 if padding == "SAME" else 0)
+    result = np.zeros((len(x), *counts, *size, x.shape[-1]))
+    for index in np.ndindex(*counts, *size):
+        at = [i * s + j - b for i, j, s, b in zip(index[:3], index[3:], stride, before)]
+        if all(0 <= i < n for i, n in zip(at, x.shape[1:4])):
+            result[(slice(None), *index)] = x[(slice(None), *at)]
+    return result.reshape(len(x), *counts, -1)
+
+
+VOLUME = np.arange(96.0).reshape(1, 4, 4, 3, 2)
+ROWS += [
+    Case("ExtractVolumePatches", [VOLUME], lambda x: volume_patches(x, (2, 3, 2), (2, 1, 1), "VALID"), known_shapes=True,
+         attrs={"ksizes": [1, 2, 3, 2, 1], "strides": [1, 2, 1, 1, 1], "padding": "VALID"}, dtypes=FLOATS),
+    Case("ExtractVolumePatches", [VOLUME], lambda x: volume_patches(x, (3, 2, 2), (2, 3, 1), "SAME"), known_shapes=True,
+         attrs={"ksizes": [1, 3, 2, 2, 1], "strides": [1, 2, 3, 1, 1], "padding": "SAME"}, label="same"),
 ]

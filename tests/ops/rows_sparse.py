@@ -152,3 +152,19 @@ ROWS = [
     Case("SparseReduceMax", [*SPARSE, i32(1)], lambda i, v, s, a: largest(i, v, s, 1), gradient=False),
     Case("SparseReduceMaxSparse", [*SPARSE, i32(1)], lambda i, v, s, a: (np.array([[0], [2]]), np.array([v[0], v[2]]), i64(3))),
 ]
+
+WORDS_AT = np.array([[0, 0], [0, 1], [1, 0]], np.int64)
+TRUE_AT = np.array([[0, 0], [0, 1], [0, 2]], np.int64)
+ROWS += [
+    Case("EditDistance", [WORDS_AT, i32(1, 2, 3), i64(2, 2), TRUE_AT, i32(1, 3, 2), i64(2, 3)],
+         lambda *x: np.array([1 / 3, np.inf], np.float32), dtypes=("int32",), fed=(0, 1, 3, 4)),
+    Case("EditDistance", [WORDS_AT, np.array([b"k", b"i", b"t"], object), i64(2, 2), TRUE_AT,
+                          np.array([b"k", b"a", b"i"], object), i64(2, 3)],
+         lambda *x: np.array([1.0, 1.0], np.float32), attrs={"normalize": False}, dtypes=("string",), label="strings"),
+    Case("EditDistance", [WORDS_AT, i32(1, 2, 3), i64(2, 2, 1), TRUE_AT, i32(1, 3, 2), i64(2, 3)], error="as many axes",
+         dtypes=("int32",), fed=(2,), label="rank"),
+    Case("EditDistance", [WORDS_AT, i32(1, 2), i64(2, 2), TRUE_AT, i32(1, 3, 2), i64(2, 3)], error="do not fit",
+         dtypes=("int32",), fed=(1,), label="parts"),
+    Case("EditDistance", [WORDS_AT + 5, i32(1, 2, 3), i64(2, 2), TRUE_AT, i32(1, 3, 2), i64(2, 3)], error="beyond the shape",
+         dtypes=("int32",), fed=(0,), label="index"),
+]

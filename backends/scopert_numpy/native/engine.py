@@ -32,6 +32,7 @@ class Compiled:
         self.printed = printed
         self._library = library  # keeps the code
         self._address = library.address(name)
+        self._whole = jit.function(library, name, _ARGUMENTS)
         self._combine = jit.function(library, name + ".combine", _ARGUMENTS) if printed.combines else None
         self._pool = pool
         self._arrays = arrays
@@ -44,7 +45,10 @@ class Compiled:
         except IndexError:
             call = _Call(self._arrays, self.printed.chunk_bytes * self._chunks)
         call.point([*inputs, *outputs])
-        self._pool.run_native(self._address, call.address, self.printed.units, self._chunks)
+        if self._chunks == 1:
+            self._whole(call.address, 0, self.printed.units, 0)
+        else:
+            self._pool.run_native(self._address, call.address, self.printed.units, self._chunks)
         if self._combine is not None:
             self._combine(call.address, 0, self._chunks, 0)
         self._prepared.append(call)
@@ -56,8 +60,13 @@ class Compiled:
         run, address, table = self._pool.run_native, self._address, call.address
         units, chunks, combine = self.printed.units, self._chunks, self._combine
 
+        whole = self._whole
+
         def bound(kept: _Call = call) -> None:
-            run(address, table, units, chunks)
+            if chunks == 1:
+                whole(table, 0, units, 0)
+            else:
+                run(address, table, units, chunks)
             if combine is not None:
                 combine(table, 0, chunks, 0)
 

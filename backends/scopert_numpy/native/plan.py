@@ -20,7 +20,8 @@ from scopert_numpy.native.primitives import Unsupported, register_kind
 COSTS = {
     "load": 1.0, "const": 0.0, "index": 1.0, "div": 4, "sqrt": 6, "rsqrt": 8, "reciprocal": 4, "exp": 18,
     "expm1": 20, "log": 24, "log1p": 28, "sin": 50, "cos": 50, "tan": 60, "tanh": 36,
-    "sigmoid": 26, "softplus": 50, "erf": 40, "pow": 120, "atan2": 60, "mod": 10, "floordiv": 10, "max": 2, "min": 2, "sign": 4,
+    "sigmoid": 26, "softplus": 50, "erf": 40, "pow": 120, "atan2": 60, "mod": 10,
+    "floordiv": 10, "max": 2, "min": 2, "sign": 4,
 }  # fmt: skip
 #: A value that costs more to compute again than to store and load is kept.
 _KEEP_ABOVE = 5.0

@@ -33,19 +33,47 @@ from scopert.layers.contrib_regularizers import l1_l2_regularizer as l1_l2_regul
 from scopert.layers.contrib_regularizers import l1_regularizer as l1_regularizer
 from scopert.layers.contrib_regularizers import l2_regularizer as l2_regularizer
 from scopert.layers.contrib_regularizers import sum_regularizer as sum_regularizer
+from scopert.layers.contrib_variable_lists import add_model_variable as add_model_variable
+from scopert.layers.contrib_variable_lists import filter_variables as filter_variables
+from scopert.layers.contrib_variable_lists import get_local_variables as get_local_variables
+from scopert.layers.contrib_variable_lists import get_model_variables as get_model_variables
+from scopert.layers.contrib_variable_lists import get_trainable_variables as get_trainable_variables
+from scopert.layers.contrib_variable_lists import get_unique_variable as get_unique_variable
+from scopert.layers.contrib_variable_lists import get_variable_full_name as get_variable_full_name
+from scopert.layers.contrib_variable_lists import get_variables as get_variables
+from scopert.layers.contrib_variable_lists import get_variables_by_name as get_variables_by_name
+from scopert.layers.contrib_variable_lists import get_variables_by_suffix as get_variables_by_suffix
+from scopert.layers.contrib_variable_lists import get_variables_to_restore as get_variables_to_restore
+from scopert.layers.contrib_variable_lists import global_variable as global_variable
+from scopert.layers.contrib_variable_lists import local_variable as local_variable
 from scopert.layers.contrib_variables import model_variable as model_variable
 from scopert.layers.contrib_variables import variable as variable
 from scopert.scope.scaling_initializers import contrib_variance_scaling_initializer as variance_scaling_initializer
 from scopert.scope.scaling_initializers import xavier_initializer as xavier_initializer
 from scopert.scope.scaling_initializers import xavier_initializer as xavier_initializer_conv2d
+from scopert.train.contrib_restore import assign_from_checkpoint as assign_from_checkpoint
+from scopert.train.contrib_restore import assign_from_checkpoint_fn as assign_from_checkpoint_fn
+from scopert.train.contrib_restore import assign_from_values as assign_from_values
+from scopert.train.contrib_restore import assign_from_values_fn as assign_from_values_fn
+from scopert.train.global_step import assert_global_step as assert_global_step
+from scopert.train.global_step import create_global_step as create_global_step
+from scopert.train.global_step import get_global_step as get_global_step
+from scopert.train.global_step import get_or_create_global_step as get_or_create_global_step
 from scopert.contrib.slim import initializers as initializers
+from scopert.contrib.slim import metrics as metrics
 from scopert.contrib.slim import model_analyzer as model_analyzer
 from scopert.contrib.slim import utils as utils
 
 __all__ = [
     "add_arg_scope",
+    "add_model_variable",
     "apply_regularization",
     "arg_scope",
+    "assert_global_step",
+    "assign_from_checkpoint",
+    "assign_from_checkpoint_fn",
+    "assign_from_values",
+    "assign_from_values_fn",
     "avg_pool2d",
     "batch_norm",
     "bias_add",
@@ -58,17 +86,33 @@ __all__ = [
     "convolution2d",
     "convolution2d_transpose",
     "convolution3d",
+    "create_global_step",
     "current_arg_scope",
     "dropout",
+    "filter_variables",
     "flatten",
     "fully_connected",
+    "get_global_step",
+    "get_local_variables",
+    "get_model_variables",
+    "get_or_create_global_step",
+    "get_trainable_variables",
+    "get_unique_variable",
+    "get_variable_full_name",
+    "get_variables",
+    "get_variables_by_name",
+    "get_variables_by_suffix",
+    "get_variables_to_restore",
+    "global_variable",
     "has_arg_scope",
     "initializers",
     "l1_l2_regularizer",
     "l1_regularizer",
     "l2_regularizer",
     "layer_norm",
+    "local_variable",
     "max_pool2d",
+    "metrics",
     "model_analyzer",
     "model_variable",
     "one_hot_encoding",

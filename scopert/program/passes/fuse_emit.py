@@ -124,7 +124,7 @@ class _Emission:
             value = node.value
             if node.op == "load":
                 value = loaded.setdefault(value, len(loaded))
-            made.append(replace(node, args=tuple([renamed[arg] for arg in node.args]), value=value))
+            made.append(Node(node.op, tuple([renamed[arg] for arg in node.args]), node.dtype, node.axes, value))
         inputs = [accesses[k] for k in loaded]
         fused = Fused(
             self._body.extents, self._rows, tuple(made), tuple([access for _, access in inputs]),
@@ -181,8 +181,13 @@ def coalesced(fused: Fused) -> Fused:
             groups.append([k + 1])
     number = {k: n for n, group in enumerate(groups) for k in group}
 
-    def axes_of(axes: Iterable[int]) -> frozenset[int]:
-        return frozenset(number[k] for k in axes)
+    known: dict[frozenset[int], frozenset[int]] = {}
+
+    def axes_of(axes: frozenset[int]) -> frozenset[int]:
+        found = known.get(axes)
+        if found is None:
+            found = known[axes] = frozenset([number[k] for k in axes])
+        return found
 
     def access_of(access: Access) -> Access:
         return Access(tuple([access.strides[group[-1]] for group in groups]), access.offset)
@@ -200,7 +205,7 @@ def coalesced(fused: Fused) -> Fused:
             value = axes_of(value)
         elif node.op == "index":
             value = number[value]
-        nodes.append(replace(node, axes=axes_of(node.axes), value=value))
+        nodes.append(Node(node.op, node.args, node.dtype, axes_of(node.axes), value))
     rows = sum(1 for group in groups if group[0] < fused.rows)
     return Fused(
         tuple(extents), rows, tuple(nodes), tuple([access_of(a) for a in fused.loads]),

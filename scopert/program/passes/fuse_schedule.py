@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from heapq import heappop, heappush
 
 from scopert.program.ir import Program, Step
@@ -129,6 +129,8 @@ class Schedule:
             group = self._home(slot)
             if group is not None and len(group.parts) < LARGEST_GROUP:
                 homes.setdefault(group, slot)
+        if len(homes) == 1 and self._follow_map(part, next(iter(homes))):
+            return
         chosen, plan = self._choose(part, list(homes))
         if plan is None:
             layout = fresh(self._expansion.shape(part.output))
@@ -140,6 +142,23 @@ class Schedule:
             group = self._join(chosen, plan)
             layout = plan.layout
         self._finish(group, part, layout, None, self._outside(part, (group,)))
+
+    def _follow_map(self, part: Part, group: Group) -> bool:
+        """Puts a map of values of its own shape beside them, without a plan: the usual case in long chains."""
+        shape = self._expansion.shape(part.output)
+        layout: Layout | None = None
+        for slot in part.operands:
+            own = group.layouts.get(slot)
+            if own is None:
+                continue
+            if slot in group.reductions or self._expansion.shape(slot) != shape or (layout or own) is not own:
+                return False
+            layout = own
+        outside = self._outside(part, (group,))
+        if layout is None or self._epoch((group,), outside) is None:
+            return False
+        self._finish(group, part, layout, None, outside)
+        return True
 
     def _choose(self, part: Part, homes: list[Group]) -> tuple[list[Group], Plan | None]:
         """The groups that a map joins: all that compute an operand, or as many as can."""
@@ -177,23 +196,14 @@ class Schedule:
         own = tuple([plan.same.get(axis, axis) for axis in resolve(group.order)])
         if own and group.costly and own != plan.order[: len(own)]:
             return False
-        inside = {part.step for part in group.parts}
-        inside.add(part.step)
         return all(self._uses[slot] <= 1 or slot not in part.operands for slot in group.layouts)
 
-    def _outside(self, part: Part, groups: Iterable[Group]) -> set[Item]:
+    def _outside(self, part: Part, groups: Sequence[Group]) -> set[Item]:
         """What a part waits for besides these groups; its own memory may be of one of them."""
-        inside = set(groups)
         found: set[Item] = set()
         for slot in part.operands:
-            item = self.producer.get(slot)
-            home = self._home(slot)
-            if home is not None and home in inside:
-                continue
-            base = self._views.base(slot)
-            if base != slot:
-                item = self.producer.get(base)
-            if item is not None:
+            item = self.producer.get(self._views.base(slot))
+            if item is not None and not any([slot in group.layouts for group in groups]):
                 found.add(item.now())
         return found
 
@@ -210,8 +220,7 @@ class Schedule:
             if len(group.consumers) > _MANY:
                 return None
             for consumer in group.consumers:
-                consumer = consumer.now()
-                if consumer.epoch <= epoch and consumer not in groups:
+                if consumer.now().epoch <= epoch and consumer.now() is not group:
                     return None
         return epoch
 
@@ -255,10 +264,6 @@ class Schedule:
 
     def _joined(self, left: Group, right: Group, slot: int) -> bool:
         if len(left.parts) + len(right.parts) > LARGEST_GROUP:
-            return False
-        if any(
-            item.now() in (left, right) for group in (left, right) for item in group.deps if item.now() is not group
-        ):
             return False
         if self._epoch((left, right), set()) is None:
             return False

@@ -91,11 +91,6 @@ def _xlogy(b: Body, attrs: Mapping[str, Any], x: int, y: int) -> int:
     return b("select", b("eq", x, b.like(x, 0)), b.like(x, 0), b("mul", x, b("log", y)))
 
 
-def _truncate_div(b: Body, attrs: Mapping[str, Any], x: int, y: int) -> int:
-    quotient = b("div", x, y)
-    return b("select", b("lt", quotient, b.like(x, 0)), b("ceil", quotient), b("floor", quotient))
-
-
 def _floor_div(b: Body, attrs: Mapping[str, Any], x: int, y: int) -> int:
     return b("floor", b("div", x, y))
 
@@ -227,7 +222,7 @@ RULES: dict[str, Rule] = {
     "MulNoNan": Rule(_mul_no_nan, FLOATS),
     "Xdivy": Rule(_xdivy, FLOATS),
     "Xlogy": Rule(_xlogy, FLOATS, costly=True),
-    "TruncateDiv": Rule(_truncate_div, FLOATS),
+    "TruncateDiv": Rule(_plain("div"), FLOATS),
     "FloorDiv": Rule(_floor_div, FLOATS),
     "Less": Rule(_plain("lt"), NUMBERS),
     "LessEqual": Rule(_plain("le"), NUMBERS),

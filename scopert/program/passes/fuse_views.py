@@ -62,14 +62,15 @@ class Views:
         """The number that a value holds in all places, or None."""
         if slot in self._numbers:
             return self._numbers[slot]
-        found = None
         array = self._constants.get(slot)
-        if array is not None and 0 < array.size <= _LARGEST_UNIFORM and self._values[slot].dtype in ALL:
+        if array is None:
+            return None
+        found = None
+        if 0 < array.size <= _LARGEST_UNIFORM and self._values[slot].dtype in ALL:
             first = array.reshape(-1)[:1]
             if array.size == 1 or array.tobytes() == first.tobytes() * array.size:
                 found = first[0].item() if hasattr(first[0], "item") else float(first[0])
-        if found is not None or array is not None:
-            self._numbers[slot] = found
+        self._numbers[slot] = found
         return found
 
     def note(self, step: Step) -> None:

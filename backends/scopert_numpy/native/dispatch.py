@@ -1,0 +1,228 @@
+"""Sharing a range of work among threads without the interpreter: the machine code of `threads.Pool`.
+
+A job is a function and a number of chunks. Its *ticket*, one word, counts the chunks that nobody has taken yet, with
+the number of the job above them; a thread takes a chunk by decrementing it, atomically. The caller takes part, then
+waits until all chunks are done. Workers that find nothing to do look again for some microseconds, then sleep.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+from typing import Any
+
+import llvmlite.binding as llvm
+
+from scopert_numpy.native import jit
+
+# Words of the state, a cache line apart where threads would get in each other's way.
+_TICKET, _DONE, _JOB, _SLEEPERS, _BUSY, _QUIET, _MUTEX, _CONDITION = 0, 8, 16, 24, 32, 33, 40, 56
+STATE_BYTES = 8 * 80
+
+_TEXT = """
+declare i32 @pthread_mutex_init(ptr, ptr)
+declare i32 @pthread_mutex_lock(ptr)
+declare i32 @pthread_mutex_unlock(ptr)
+declare i32 @pthread_cond_init(ptr, ptr)
+declare i32 @pthread_cond_wait(ptr, ptr)
+declare i32 @pthread_cond_broadcast(ptr)
+declare i32 @sched_yield()
+
+define void @prepare(ptr %state) nounwind {
+  %mutex = getelementptr i64, ptr %state, i64 MUTEX
+  %condition = getelementptr i64, ptr %state, i64 CONDITION
+  call i32 @pthread_mutex_init(ptr %mutex, ptr null)
+  call i32 @pthread_cond_init(ptr %condition, ptr null)
+  ret void
+}
+
+; Takes and runs one chunk; false if there was none.
+define internal i1 @take(ptr %state) nounwind {
+entry:
+  %donep = getelementptr i64, ptr %state, i64 DONE
+  %job = getelementptr i64, ptr %state, i64 JOB
+  br label %look
+look:
+  %ticket = load atomic i64, ptr %state acquire, align 64
+  %left = and i64 %ticket, 4294967295
+  %none = icmp eq i64 %left, 0
+  br i1 %none, label %nothing, label %try
+try:
+  %less = sub i64 %ticket, 1
+  %pair = cmpxchg ptr %state, i64 %ticket, i64 %less acq_rel acquire
+  %mine = extractvalue { i64, i1 } %pair, 1
+  br i1 %mine, label %run, label %look
+run:
+  %function = load ptr, ptr %job, align 8
+  %tablep = getelementptr i64, ptr %job, i64 1
+  %table = load ptr, ptr %tablep, align 8
+  %unitsp = getelementptr i64, ptr %job, i64 2
+  %units = load i64, ptr %unitsp, align 8
+  %chunksp = getelementptr i64, ptr %job, i64 3
+  %chunks = load i64, ptr %chunksp, align 8
+  %chunk = sub i64 %chunks, %left
+  call void @piece(ptr %function, ptr %table, i64 %units, i64 %chunks, i64 %chunk)
+  %before = atomicrmw add ptr %donep, i64 1 release
+  ret i1 true
+nothing:
+  ret i1 false
+}
+
+define internal void @piece(ptr %function, ptr %table, i64 %units, i64 %chunks, i64 %chunk) nounwind alwaysinline {
+  %a = mul i64 %units, %chunk
+  %lo = udiv i64 %a, %chunks
+  %next = add i64 %chunk, 1
+  %b = mul i64 %units, %next
+  %hi = udiv i64 %b, %chunks
+  call void %function(ptr %table, i64 %lo, i64 %hi, i64 %chunk)
+  ret void
+}
+
+define void @work(ptr %state, i64 %spins) nounwind {
+entry:
+  %sleepers = getelementptr i64, ptr %state, i64 SLEEPERS
+  %quiet = getelementptr i64, ptr %state, i64 QUIET
+  %mutex = getelementptr i64, ptr %state, i64 MUTEX
+  %condition = getelementptr i64, ptr %state, i64 CONDITION
+  br label %awake
+awake:
+  %spin = phi i64 [ 0, %entry ], [ 0, %awake ], [ %more, %again ], [ 0, %woken ]
+  %took = call i1 @take(ptr %state)
+  br i1 %took, label %awake, label %idle
+idle:
+  %more = add i64 %spin, 1
+  %silent = load atomic i64, ptr %quiet monotonic, align 8
+  %limit = select i1 ISQUIET, i64 0, i64 %spins
+  %tired = icmp ugt i64 %more, %limit
+  br i1 %tired, label %sleep, label %again
+again:
+  PAUSE
+  br label %awake
+sleep:
+  call i32 @pthread_mutex_lock(ptr %mutex)
+  %s = atomicrmw add ptr %sleepers, i64 1 seq_cst
+  br label %check
+check:
+  %ticket = load atomic i64, ptr %state seq_cst, align 64
+  %left = and i64 %ticket, 4294967295
+  %none = icmp eq i64 %left, 0
+  br i1 %none, label %wait, label %woken
+wait:
+  call i32 @pthread_cond_wait(ptr %condition, ptr %mutex)
+  br label %check
+woken:
+  %t = atomicrmw sub ptr %sleepers, i64 1 seq_cst
+  call i32 @pthread_mutex_unlock(ptr %mutex)
+  br label %awake
+}
+
+define void @dispatch(ptr %state, ptr %function, ptr %table, i64 %units, i64 %chunks) nounwind {
+entry:
+  %donep = getelementptr i64, ptr %state, i64 DONE
+  %job = getelementptr i64, ptr %state, i64 JOB
+  %sleepers = getelementptr i64, ptr %state, i64 SLEEPERS
+  %busy = getelementptr i64, ptr %state, i64 BUSY
+  %mutex = getelementptr i64, ptr %state, i64 MUTEX
+  %condition = getelementptr i64, ptr %state, i64 CONDITION
+  %pair = cmpxchg ptr %busy, i64 0, i64 1 acq_rel acquire
+  %mine = extractvalue { i64, i1 } %pair, 1
+  br i1 %mine, label %post, label %alone
+alone: ; the workers serve another caller
+  %chunk = phi i64 [ 0, %entry ], [ %following, %alone ]
+  call void @piece(ptr %function, ptr %table, i64 %units, i64 %chunks, i64 %chunk)
+  %following = add i64 %chunk, 1
+  %rest = icmp ult i64 %following, %chunks
+  br i1 %rest, label %alone, label %leave
+leave:
+  ret void
+post:
+  store ptr %function, ptr %job, align 8
+  %tablep = getelementptr i64, ptr %job, i64 1
+  store ptr %table, ptr %tablep, align 8
+  %unitsp = getelementptr i64, ptr %job, i64 2
+  store i64 %units, ptr %unitsp, align 8
+  %chunksp = getelementptr i64, ptr %job, i64 3
+  store i64 %chunks, ptr %chunksp, align 8
+  store atomic i64 0, ptr %donep monotonic, align 64
+  %old = load atomic i64, ptr %state monotonic, align 64
+  %number = and i64 %old, -4294967296
+  %next = add i64 %number, 4294967296
+  %ticket = or i64 %next, %chunks
+  store atomic i64 %ticket, ptr %state seq_cst, align 64
+  fence seq_cst
+  %asleep = load atomic i64, ptr %sleepers seq_cst, align 64
+  %any = icmp ne i64 %asleep, 0
+  br i1 %any, label %wake, label %help
+wake:
+  call i32 @pthread_mutex_lock(ptr %mutex)
+  call i32 @pthread_cond_broadcast(ptr %condition)
+  call i32 @pthread_mutex_unlock(ptr %mutex)
+  br label %help
+help:
+  %took = call i1 @take(ptr %state)
+  br i1 %took, label %help, label %wait
+wait:
+  %turn = phi i64 [ 0, %help ], [ %later, %pause ], [ %later, %yield ]
+  %later = add i64 %turn, 1
+  %done = load atomic i64, ptr %donep acquire, align 64
+  %all = icmp eq i64 %done, %chunks
+  br i1 %all, label %finish, label %patience
+patience:
+  %long = icmp ugt i64 %turn, 4000
+  br i1 %long, label %yield, label %pause
+pause:
+  PAUSE
+  br label %wait
+yield:
+  call i32 @sched_yield()
+  br label %wait
+finish:
+  store atomic i64 0, ptr %busy release, align 8
+  ret void
+}
+
+define void @nothing(ptr %table, i64 %lo, i64 %hi, i64 %chunk) nounwind {
+  ret void
+}
+"""
+_SYMBOLS = ("pthread_mutex_init", "pthread_mutex_lock", "pthread_mutex_unlock", "pthread_cond_init",
+            "pthread_cond_wait", "pthread_cond_broadcast", "sched_yield")  # fmt: skip
+
+
+class Dispatcher:
+    """The functions, as callables; `nothing` is the address of a function that does nothing."""
+
+    def __init__(self) -> None:
+        text = _TEXT
+        triple = jit.host().triple
+        pause = ""  # a hint that this thread waits
+        if triple.startswith("x86_64"):
+            pause, text = "call void @llvm.x86.sse2.pause()", text + "\ndeclare void @llvm.x86.sse2.pause()\n"
+        elif triple.startswith(("aarch64", "arm64")):
+            pause, text = "call void @llvm.aarch64.hint(i32 1)", text + "\ndeclare void @llvm.aarch64.hint(i32)\n"
+        for name, value in (
+            ("SLEEPERS", _SLEEPERS), ("MUTEX", _MUTEX), ("CONDITION", _CONDITION), ("DONE", _DONE), ("JOB", _JOB),
+            ("BUSY", _BUSY), ("i64 QUIET", f"i64 {_QUIET}"), ("PAUSE", pause),
+        ):  # fmt: skip
+            text = text.replace(name, str(value))
+        text = text.replace("%limit = select i1 ISQUIET", "%loud = icmp ne i64 %silent, 0\n  %limit = select i1 %loud")
+        self._library = library = jit.compile_text(text)
+        word, pointer = ctypes.c_int64, ctypes.c_void_p
+        self.prepare: Any = jit.function(library, "prepare", (pointer,))
+        self.work: Any = jit.function(library, "work", (pointer, word))
+        self.dispatch: Any = jit.function(library, "dispatch", (pointer, pointer, pointer, word, word))
+        self.nothing = library.address("nothing")
+
+
+@cache
+def dispatcher() -> Dispatcher | None:
+    """The functions; None where the system has no POSIX threads."""
+    jit.host()
+    if any(llvm.address_of_symbol(name) is None for name in _SYMBOLS):
+        return None
+    return Dispatcher()
+
+
+def quiet_word(state: int) -> Any:
+    """The word that tells idle workers not to look for work but to sleep at once."""
+    return ctypes.c_int64.from_address(state + 8 * _QUIET)

@@ -1,0 +1,108 @@
+"""Updates of rows by index: scatters into variables, and sums over segments.
+
+``np.add.at`` visits single elements. Where every row occurs once, a gather, one operation and a scatter do the
+same; rows that occur more often are dealt to rounds by their number of occurrence. Each row meets its updates
+in the order in which they stand, so the results are those of ``np.add.at`` to the bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from scopert.backend import Kernel, Origin
+from scopert.ops.math_segment import segment_kernels
+from scopert.ops.math_sparse_segment import sparse_segment_kernels
+from scopert.ops.state_scatter_kernels import scatter_rows
+
+Array = Any
+
+# Below so many elements the rounds cost more than ``ufunc.at``, which is also quick where rows are single elements.
+_FEW_ELEMENTS = 256
+# Rows with more updates than so many are reduced one by one.
+_MANY = 32
+
+
+def update_rows(ufunc: Any, target: Array, places: Array, values: Any) -> None:
+    """The same as ``ufunc.at(target, places, values)`` for checked, non-negative `places` along the first axis."""
+    places = places.reshape(-1)
+    row = target.shape[1:]
+    values = np.asarray(values)
+    if not values.ndim:
+        values = np.broadcast_to(values, places.shape + row)
+    else:
+        values = values.reshape(places.shape + row)
+    if values.size < _FEW_ELEMENTS or values.size < 2 * places.size:
+        ufunc.at(target, places, values)
+        return
+    order = np.argsort(places, kind="stable")
+    arranged = places[order]
+    first = np.empty(places.size, bool)
+    first[0] = True
+    np.not_equal(arranged[1:], arranged[:-1], out=first[1:])
+    if first.all():
+        _once(ufunc, target, places, values)
+        return
+    starts = np.flatnonzero(first)
+    counts = np.diff(starts, append=places.size)
+    # Rows with many updates: a reduction along the first of several axes adds row by row, in order.
+    many = counts > _MANY
+    for start, count in zip(starts[many].tolist(), counts[many].tolist(), strict=True):
+        chosen = order[start : start + count]
+        place = places[chosen[0]]
+        ufunc.reduce(np.concatenate((target[place][None], values[chosen])), axis=0, out=target[place])
+    if many.any():
+        starts, counts = starts[~many], counts[~many]
+    for offset in range(int(counts.max(initial=0))):
+        left = starts[counts > offset] + offset
+        chosen = order[left]
+        _once(ufunc, target, places[chosen], values[chosen])
+
+
+def _once(ufunc: Any, target: Array, places: Array, values: Array) -> None:
+    rows = target.take(places, axis=0, mode="clip")
+    ufunc(rows, values, out=rows)
+    target[places] = rows
+
+
+def _scatter(ufunc: Any, returns: bool) -> Callable[..., Any]:
+    def update(xp: Any, view: Array, places: Array, values: Any) -> None:
+        update_rows(ufunc, view, places, values)
+
+    def of_ref(xp: Any, ref: Any, indices: Array, updates: Array) -> Any:
+        scatter_rows(xp, ref, indices, updates, update)
+        return ref
+
+    def of_resource(xp: Any, ref: Any, indices: Array, updates: Array) -> None:
+        scatter_rows(xp, ref, indices, updates, update)
+
+    return of_ref if returns else of_resource
+
+
+def _is_number(origin: Origin) -> bool:
+    return origin.input_dtypes[-1].np.kind in "fiuc"
+
+
+def _is_float(origin: Origin) -> bool:
+    return origin.input_dtypes[-1].np.kind in "fc"
+
+
+_UFUNCS = {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Min": np.minimum, "Max": np.maximum}
+
+SEGMENTS: tuple[Kernel, ...] = (
+    *[
+        Kernel(prefix + kind, _scatter(ufunc, returns=not prefix.startswith("Resource")), _is_number)
+        for kind, ufunc in _UFUNCS.items()
+        for prefix in ("Scatter", "ResourceScatter")
+    ],
+    *[
+        Kernel(prefix + "Div", _scatter(np.true_divide, returns=not prefix.startswith("Resource")), _is_float)
+        for prefix in ("Scatter", "ResourceScatter")
+    ],
+    *[Kernel(op, kernel) for op, kernel in segment_kernels(update_rows).items()],
+    *[Kernel(op, kernel) for op, kernel in sparse_segment_kernels(update_rows).items()],
+)
+
+__all__ = ["SEGMENTS", "update_rows"]
