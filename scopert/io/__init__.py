@@ -16,6 +16,7 @@ from scopert.ops.queues import RandomShuffleQueue as RandomShuffleQueue
 from scopert.ops.string_numbers import decode_base64 as decode_base64
 from scopert.ops.string_numbers import decode_raw as decode_raw
 from scopert.ops.string_numbers import encode_base64 as encode_base64
+from scopert.train.meta_graph import write_graph as write_graph
 from scopert.io import gfile as gfile
 
 __all__ = [
@@ -35,4 +36,5 @@ __all__ = [
     "read_file",
     "tf_record_iterator",
     "write_file",
+    "write_graph",
 ]

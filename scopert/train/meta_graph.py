@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from scopert.graph.collections import GraphKeys
 from scopert.graph.graph import Graph
 from scopert.graph.graph_def import graph_def, protos
 from scopert.graph.operation import Operation
@@ -101,8 +103,10 @@ def meta_graph_def(graph: Graph, saver_def: SaverDef | None = None) -> Any:
 
 @public("train.export_meta_graph")
 def export_meta_graph(
-    filename: str | None = None, graph: Graph | None = None, saver_def: SaverDef | None = None, as_text: bool = False
-) -> Any:
+    filename: str | None = None, graph: Graph | None = None, saver_def: SaverDef | None = None, as_text: bool = False,
+    collection_list: Sequence[str] | None = None, clear_devices: bool = False, clear_extraneous_savers: bool = False,
+    export_scope: str | None = None, strip_default_attrs: bool = False,
+) -> Any:  # fmt: skip
     """A MetaGraphDef of a graph, and writes it to a file.
 
     Parameters
@@ -113,13 +117,31 @@ def export_meta_graph(
     saver_def : SaverDef, optional
     as_text : bool
         Write the text form.
+    collection_list : list of str, optional
+        Default: all collections.
+    clear_devices : bool
+        Leave out where operations are placed.
+    clear_extraneous_savers : bool
+        Leave out Savers.
+    export_scope, strip_default_attrs
+        Not supported.
 
     Raises
     ------
     ImportError
         If the ``tensorboard`` package is not installed.
     """
+    if export_scope is not None or strip_default_attrs:
+        raise NotImplementedError("export_meta_graph: export_scope and strip_default_attrs are not supported")
     made = meta_graph_def(get_default_graph() if graph is None else graph, saver_def)
+    for key in list(made.collection_def):
+        if (collection_list is not None and key not in collection_list) or (
+            clear_extraneous_savers and key == GraphKeys.SAVERS
+        ):
+            del made.collection_def[key]
+    if clear_devices:
+        for node in made.graph_def.node:
+            node.device = ""
     if filename is not None:
         content: bytes
         if as_text:
@@ -131,6 +153,33 @@ def export_meta_graph(
         with open(filename, "wb") as file:
             file.write(content)
     return made
+
+
+@public("train.write_graph", "io.write_graph")
+def write_graph(graph_or_graph_def: Any, logdir: str, name: str, as_text: bool = True) -> str:
+    """Writes a graph as a GraphDef, and returns the path of the file.
+
+    Parameters
+    ----------
+    graph_or_graph_def : Graph or GraphDef
+    logdir : str
+        Made if it is not there.
+    name : str
+        Of the file.
+    as_text : bool
+        Write the text form.
+
+    Raises
+    ------
+    ImportError
+        If the ``tensorboard`` package is not installed.
+    """
+    made = graph_def(graph_or_graph_def) if isinstance(graph_or_graph_def, Graph) else graph_or_graph_def
+    os.makedirs(logdir, exist_ok=True)
+    path = os.path.join(logdir, name)
+    with open(path, "wb") as file:
+        file.write(str(made).encode() if as_text else made.SerializeToString())
+    return path
 
 
 def write_graph_text(graph: Graph, folder: str) -> None:
