@@ -1,6 +1,7 @@
 """Generated from the @public table by scopert/compat/namespace.py; do not edit."""
 # ruff: noqa
 
+from scopert.io.graph_files import write_graph as write_graph
 from scopert.io.tf_record import TFRecordCompressionType as TFRecordCompressionType
 from scopert.io.tf_record import TFRecordOptions as TFRecordOptions
 from scopert.io.tf_record import TFRecordWriter as TFRecordWriter
@@ -16,7 +17,6 @@ from scopert.ops.queues import RandomShuffleQueue as RandomShuffleQueue
 from scopert.ops.string_numbers import decode_base64 as decode_base64
 from scopert.ops.string_numbers import decode_raw as decode_raw
 from scopert.ops.string_numbers import encode_base64 as encode_base64
-from scopert.train.meta_graph import write_graph as write_graph
 from scopert.io import gfile as gfile
 
 __all__ = [
