@@ -180,11 +180,12 @@ class Engine:
                     for piece, stage in enumerate(staged.stages):
                         name = f"f{number}.{piece}"
                         plan = make_plan(stage.fused, bits)
-                        printed[name] = print_body(name, plan, stage.input_types, stage.output_types)
+                        printed[name] = print_body(name, plan, stage.input_types, stage.output_types, bits)
                         names.append((name, stage))
                 else:
-                    printed[f"f{number}"] = print_body(f"f{number}", make_plan(fused, bits), inputs, outputs)
-                    names.append((f"f{number}", None))
+                    name = f"f{number}"
+                    printed[name] = print_body(name, make_plan(fused, bits), inputs, outputs, bits)
+                    names.append((name, None))
             except Unsupported as error:
                 self.refused[number] = str(error)
                 names = []
