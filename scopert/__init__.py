@@ -15,6 +15,7 @@ from scopert.derivatives.registry import RegisterGradient as RegisterGradient
 from scopert.derivatives.registry import not_differentiable as NoGradient
 from scopert.derivatives.registry import not_differentiable as NotDifferentiable
 from scopert.derivatives.registry import not_differentiable as no_gradient
+from scopert.derivatives.tape import GradientTape as GradientTape
 from scopert.errors import OpError as OpError
 from scopert.graph.collections import GraphKeys as GraphKeys
 from scopert.graph.constant import constant as constant
@@ -460,6 +461,8 @@ from scopert.scope.creators import enable_resource_variables as enable_resource_
 from scopert.scope.creators import resource_variables_enabled as resource_variables_enabled
 from scopert.scope.creators import variable_creator_scope as variable_creator_scope
 from scopert.scope.custom_gradient import custom_gradient as custom_gradient
+from scopert.scope.custom_gradient import grad_pass_through as grad_pass_through
+from scopert.scope.custom_gradient import recompute_grad as recompute_grad
 from scopert.scope.distribution import VariableAggregation as VariableAggregation
 from scopert.scope.distribution import VariableSynchronization as VariableSynchronization
 from scopert.scope.functional import foldl as foldl
@@ -565,6 +568,7 @@ __all__ = [
     "GRAPH_DEF_VERSION",
     "GRAPH_DEF_VERSION_MIN_CONSUMER",
     "GRAPH_DEF_VERSION_MIN_PRODUCER",
+    "GradientTape",
     "Graph",
     "GraphDef",
     "GraphKeys",
@@ -781,6 +785,7 @@ __all__ = [
     "global_variables_initializer",
     "glorot_normal_initializer",
     "glorot_uniform_initializer",
+    "grad_pass_through",
     "gradients",
     "greater",
     "greater_equal",
@@ -919,6 +924,7 @@ __all__ = [
     "real",
     "realdiv",
     "reciprocal",
+    "recompute_grad",
     "reduce_all",
     "reduce_any",
     "reduce_join",

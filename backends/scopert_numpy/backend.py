@@ -9,6 +9,7 @@ import numpy as np
 
 from scopert.backend import Capabilities, DType, Executable, Kernel, Program, RunContext
 from scopert_numpy.executable import NumpyExecutable
+from scopert_numpy.matmul import WithBlas, uses_blas
 
 # NumPy aligns to 16 bytes only; layouts count on 256.
 _ALIGNMENT = 256
@@ -61,4 +62,5 @@ class NumpyBackend:
         own: dict[str, list[Kernel]] = {}
         for kernel in self.kernels():
             own.setdefault(kernel.op, []).append(kernel)
-        return NumpyExecutable(program, context, own)
+        executable = NumpyExecutable(program, context, own)
+        return WithBlas(executable) if uses_blas(program) else executable

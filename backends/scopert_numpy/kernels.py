@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from scopert.backend import Kernel
+from scopert_numpy.matmul import MATMULS
 from scopert_numpy.segments import SEGMENTS
 
-KERNELS: tuple[Kernel, ...] = (*SEGMENTS,)
+KERNELS: tuple[Kernel, ...] = (*MATMULS, *SEGMENTS)
 
 __all__ = ["KERNELS"]

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 #: Name of the subcommand, its module and what it does.
 COMMANDS = (
     ("demo", "scopert.cli.demo.command", "train two towers that share their weights on handwritten digits"),
+    ("bench", "scopert.cli.bench.command", "measure workloads beside TensorFlow, JAX and PyTorch, or another checkout"),
     ("devices", "scopert.cli.devices", "show which backends there are, which one is used and why not the others"),
 )
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numbers
 import os
 from typing import Any
 
-from scopert.public import public
+import numpy as np
+
+from scopert.public import export, public
 
 
 @public("compat.as_bytes")
@@ -42,3 +45,12 @@ def as_str_any(value: Any) -> str:
 def path_to_str(path: Any) -> Any:
     """A path object as a string; anything else as it is."""
     return as_str_any(os.fspath(path)) if hasattr(path, "__fspath__") else path
+
+
+#: Python's and NumPy's numbers, for `isinstance`.
+integral_types = (numbers.Integral, np.integer)
+real_types = (numbers.Real, np.integer, np.floating)
+complex_types = (numbers.Complex, np.number)
+bytes_or_text_types = (bytes, str)
+for _name in ("integral_types", "real_types", "complex_types", "bytes_or_text_types"):
+    export(__name__, _name, f"compat.{_name}")

@@ -231,7 +231,12 @@ class _Walk:
                     sums[index] = zeros_outside_loop(op, index)
 
     def _apply_rule(self, rule: Any, op: Operation, sums: list[Any]) -> list[Any]:
+        graph = self._graph
+        before = graph._last_id
         in_grads = _as_list(rule(op, *sums))
+        for grad in in_grads:
+            if type(grad) is Tensor and grad._op._id > before:
+                grad._op._original_op = op
         if len(in_grads) != len(op._inputs) and op.type not in ("While", "StatelessWhile"):
             raise ValueError(
                 f"Num gradients {len(in_grads)} generated for op {op} do not match num inputs {len(op._inputs)}"

@@ -1,6 +1,7 @@
 """Generated from the @public table by scopert/compat/namespace.py; do not edit."""
 # ruff: noqa
 
+from scopert.io.graph_files import write_graph as write_graph
 from scopert.io.tf_record import TFRecordCompressionType as TFRecordCompressionType
 from scopert.io.tf_record import TFRecordOptions as TFRecordOptions
 from scopert.io.tf_record import TFRecordWriter as TFRecordWriter
@@ -35,4 +36,5 @@ __all__ = [
     "read_file",
     "tf_record_iterator",
     "write_file",
+    "write_graph",
 ]

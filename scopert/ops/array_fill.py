@@ -45,7 +45,7 @@ def _fill_kernel(xp: Any, dims: Any, value: Any) -> Any:
             raise InvalidArgumentError(None, None, f"Dimension {size} must be >= 0")
     if isinstance(value, bytes):
         result = np.empty(target, object)
-        result.fill(value)
+        result[...] = value
         return result
     return xp.full(target, value, value.dtype)
 
@@ -96,7 +96,7 @@ def _like_kernel(number: int) -> Any:
         array = tensor_array(xp, x)
         if array.dtype == object:
             result = np.empty(array.shape, object)
-            result.fill(b"")
+            result[...] = b""
             return result
         return xp.full(array.shape, number, array.dtype)
 

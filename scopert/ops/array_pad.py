@@ -63,7 +63,7 @@ def _pad_kernel(xp: Any, x: Any, paddings: Any, constant_values: Any = None) -> 
     target = tuple(n + before + after for n, (before, after) in zip(array.shape, widths, strict=True))
     if array.dtype == object:
         result: Any = np.empty(target, object)
-        result.fill(b"" if constant_values is None else constant_values)
+        result[...] = b"" if constant_values is None else constant_values
     elif constant_values is None:
         result = xp.zeros(target, array.dtype)
     else:

@@ -48,7 +48,11 @@ def _partition_kernel(xp: Any, data: Any, partitions: Any, *, num_partitions: in
         raise InvalidArgumentError(
             None, None, f"partitions{place} = {numbers[wrong].tolist()[0]} is not in [0, {num_partitions})"
         )
-    return tuple(array[numbers == number] for number in range(num_partitions))
+    flat = numbers.reshape(-1)
+    order = xp.argsort(flat, kind="stable")
+    rows = array.reshape(flat.size, *array.shape[numbers.ndim :])[order]
+    ends = xp.cumsum(xp.bincount(flat, minlength=num_partitions)).tolist()
+    return tuple(rows[start:end] for start, end in zip([0, *ends], ends, strict=False))
 
 
 DYNAMIC_PARTITION = define_op(
@@ -128,7 +132,7 @@ def _stitch_kernel(xp: Any, *args: Any, N: int) -> Any:
     result: Any
     if data[0].dtype == object:
         result = np.empty((length, *rest), object)
-        result.fill(b"")
+        result[...] = b""
     else:
         result = xp.zeros((length, *rest), data[0].dtype)
     for index, values in zip(indices, data, strict=True):

@@ -124,7 +124,7 @@ def gather_nd(params: Any, indices: Any, name: str | None = None, batch_dims: An
     """
     static = constant_value(batch_dims) if isinstance(batch_dims, Tensor) else batch_dims
     if static is not None:
-        batch_dims = int(static)
+        batch_dims = int(np.reshape(static, -1)[0])
     if isinstance(batch_dims, int) and batch_dims == 0:
         if hasattr(params, "gather_nd"):
             return params.gather_nd(indices, name=name)
@@ -209,7 +209,7 @@ def _scatter_kernel(xp: Any, indices: Any, updates: Any, shape: Any) -> Any:
     values = tensor_array(xp, updates)
     if values.dtype == object:
         result: Any = np.empty(target, object)
-        result.fill(b"")
+        result[...] = b""
     else:
         result = xp.zeros(target, values.dtype)
     if indices.size and values.size and not result.size:

@@ -90,10 +90,11 @@ def _to_dense_kernel(
     result: Any
     if values.dtype == object:
         result = np.empty(target, object)
-        result.fill(default_value)
+        result[...] = default_value
     else:
         result = xp.full(target, default_value, values.dtype)
-    result[_places(xp, sparse_indices, target, validate_indices)] = values
+    places = _places(xp, sparse_indices, target, validate_indices)
+    result[places] = values if target or not values.ndim else values[-1:].reshape(())
     return result
 
 

@@ -45,7 +45,7 @@ def _fill_rows_kernel(
     filler: Any
     if values.dtype == object:
         filler = np.empty(len(missing), object)
-        filler.fill(default_value)
+        filler[...] = default_value
     else:
         filler = xp.full(len(missing), default_value, values.dtype)
     order = xp.argsort(everything[:, 0], kind="stable")

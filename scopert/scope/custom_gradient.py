@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from scopert import nest
+from scopert.derivatives.backprop import gradients
 from scopert.graph.collections import GraphKeys
 from scopert.graph.convert import convert_to_tensor
 from scopert.graph.graph import Graph
@@ -171,3 +172,43 @@ def _variables_between(graph: Graph, outputs: Sequence[Any], inputs: Sequence[Te
             )
         found.append(objects[holder])
     return found
+
+
+@public("grad_pass_through")
+def grad_pass_through(f: Callable[..., Any]) -> Callable[..., Any]:
+    """A function with the values of `f` and the derivative of the identity; variables in it get no gradient."""
+
+    @custom_gradient
+    def passed(*args: Any) -> Any:
+        def grad(*grads: Any, variables: Any = None) -> Any:
+            return grads if variables is None else (grads, [None] * len(variables))
+
+        return f(*args), grad
+
+    return passed
+
+
+@public("recompute_grad")
+def recompute_grad(f: Callable[..., Any]) -> Callable[..., Any]:
+    """A function whose derivative computes `f` again, instead of keeping what it computed on the way.
+
+    As in TensorFlow 1.15 it must use resource variables, or be called where ``use_resource`` is set.
+
+    Parameters
+    ----------
+    f : callable
+        ``f(*tensors)`` returns a tensor.
+    """
+
+    @custom_gradient
+    def inner(*args: Any) -> Any:
+        def grad(upstream: Any, variables: Any = None) -> Any:
+            with get_default_graph().control_dependencies([upstream]):
+                again = f(*args)
+            held = list(variables or ())
+            found = gradients(again, [*args, *held], grad_ys=[upstream])
+            return found[: len(args)], found[len(args) :]
+
+        return f(*args), grad
+
+    return inner

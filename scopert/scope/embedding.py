@@ -8,7 +8,7 @@ from typing import Any
 
 from scopert.graph.constant import constant
 from scopert.graph.convert import convert_to_tensor
-from scopert.graph.dtypes import int32
+from scopert.graph.dtypes import bfloat16, float16, float32, int32
 from scopert.graph.scopes import colocate_with, name_scope
 from scopert.graph.shape import TensorShape, merge
 from scopert.graph.sparse_tensor import SparseTensor
@@ -244,6 +244,8 @@ def embedding_lookup_sparse(
             segments = cast(segments, int32)
         ids, positions = raw("Unique", sp_ids.values)
         rows = embedding_lookup(tables, ids, partition_strategy=partition_strategy, max_norm=max_norm)
+        if rows.dtype in (float16, bfloat16):
+            rows = cast(rows, float32)  # sums of rows keep their precision
         if sp_weights is None:
             kinds = {"sum": "SparseSegmentSum", "mean": "SparseSegmentMean", "sqrtn": "SparseSegmentSqrtN"}
             combined: Tensor = raw(kinds[combiner], rows, positions, segments, name=scope)

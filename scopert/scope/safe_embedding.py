@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from scopert.graph.convert import convert_to_tensor
 from scopert.graph.dtypes import int32
 from scopert.graph.scopes import name_scope
 from scopert.graph.sparse_tensor import SparseTensor
@@ -25,6 +26,7 @@ from scopert.ops.sparse_make import sparse_fill_empty_rows, sparse_retain
 from scopert.public import public
 from scopert.scope.embedding import embedding_lookup_sparse
 from scopert.scope.partitioned_variable import PartitionedVariable
+from scopert.scope.resource_variable import BaseResourceVariable
 
 
 @public("nn.safe_embedding_lookup_sparse")
@@ -70,6 +72,12 @@ def safe_embedding_lookup_sparse(
     tables = embedding_weights if isinstance(embedding_weights, list) else [embedding_weights]
     if not tables:
         raise ValueError(f"Missing embedding_weights {embedding_weights}.")
+    dtype = None if sparse_weights is None else sparse_weights.dtype
+    tables = [
+        table if isinstance(table, BaseResourceVariable) and dtype in (None, table.dtype)
+        else convert_to_tensor(table, dtype=dtype)
+        for table in tables
+    ]  # fmt: skip
     parts = [*tables, sparse_ids] + ([] if sparse_weights is None else [sparse_weights])
     with name_scope(name, "embedding_lookup", parts) as scope:
         original = sparse_ids.dense_shape

@@ -7,6 +7,7 @@ from scopert.io.example import Feature as Feature
 from scopert.io.example import Features as Features
 from scopert.io.example import FloatList as FloatList
 from scopert.io.example import Int64List as Int64List
+from scopert.io.graph_files import write_graph as write_graph
 from scopert.ops.math_confusion import confusion_matrix as confusion_matrix
 from scopert.summary.iterator import summary_iterator as summary_iterator
 from scopert.train.adadelta import AdadeltaOptimizer as AdadeltaOptimizer
@@ -45,6 +46,8 @@ from scopert.train.learning_rates import noisy_linear_cosine_decay as noisy_line
 from scopert.train.learning_rates import piecewise_constant as piecewise_constant
 from scopert.train.learning_rates import piecewise_constant as piecewise_constant_decay
 from scopert.train.learning_rates import polynomial_decay as polynomial_decay
+from scopert.train.loops import basic_train_loop as basic_train_loop
+from scopert.train.loops import checkpoints_iterator as checkpoints_iterator
 from scopert.train.meta_graph import export_meta_graph as export_meta_graph
 from scopert.train.momentum import MomentumOptimizer as MomentumOptimizer
 from scopert.train.monitored_session import ChiefSessionCreator as ChiefSessionCreator
@@ -142,7 +145,9 @@ __all__ = [
     "WorkerSessionCreator",
     "add_queue_runner",
     "assert_global_step",
+    "basic_train_loop",
     "checkpoint_exists",
+    "checkpoints_iterator",
     "confusion_matrix",
     "cosine_decay",
     "cosine_decay_restarts",
@@ -173,4 +178,5 @@ __all__ = [
     "summary_iterator",
     "update_checkpoint_state",
     "warm_start",
+    "write_graph",
 ]

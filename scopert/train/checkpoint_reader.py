@@ -12,6 +12,12 @@ from scopert.public import public
 from scopert.train.checkpoint_state import latest_checkpoint
 
 
+def _enum_name(dtype: DType) -> str:
+    """TensorFlow's name of a type in its messages, such as FLOAT."""
+    special = {"float32": "FLOAT", "float64": "DOUBLE", "float16": "HALF"}
+    return special.get(dtype.name, dtype.name.upper())
+
+
 class CheckpointReader:
     """The tensors of a checkpoint; `tf.train.NewCheckpointReader` makes one.
 
@@ -62,7 +68,7 @@ class CheckpointReader:
     def debug_string(self) -> bytes:
         """A line for each tensor."""
         lines = [
-            f"{name} ({self._file.dtype_of(name).name}) {list(self._file.shape_of(name))}"
+            f"{name} (DT_{_enum_name(self._file.dtype_of(name))}) [{','.join(map(str, self._file.shape_of(name)))}]"
             for name in sorted(self._file.entries)
         ]
         return "\n".join(lines).encode()

@@ -42,12 +42,13 @@ class Coordinator:
     """
 
     def __init__(self, clean_stop_exception_types: Iterable[type[BaseException]] | None = None) -> None:
-        self._clean_types = tuple(clean_stop_exception_types or (OutOfRangeError,))
+        default = (OutOfRangeError,) if clean_stop_exception_types is None else clean_stop_exception_types
+        self._clean_types = tuple(default)
         self._lock = threading.Lock()
         self._stop_event = threading.Event()
         self._error: BaseException | None = None
         self._joined = False
-        self._registered: set[threading.Thread] = set()
+        self._registered_threads: set[threading.Thread] = set()
 
     def request_stop(self, ex: BaseException | ExcInfo | None = None) -> None:
         """Asks all threads to stop.
@@ -95,7 +96,7 @@ class Coordinator:
     def register_thread(self, thread: threading.Thread) -> None:
         """Adds a thread to those that `join` waits for."""
         with self._lock:
-            self._registered.add(thread)
+            self._registered_threads.add(thread)
 
     def join(
         self, threads: Iterable[threading.Thread] | None = None, stop_grace_period_secs: float = 120,
@@ -118,7 +119,7 @@ class Coordinator:
             If a thread runs on after the grace period.
         """
         with self._lock:
-            waiting = list(self._registered.union(threads or ()))
+            waiting = list(self._registered_threads.union(threads or ()))
         while any(thread.is_alive() for thread in waiting) and not self.wait_for_stop(0.1):
             continue
         pause = 0.001
@@ -129,7 +130,7 @@ class Coordinator:
         alive = [thread.name for thread in waiting if thread.is_alive()]
         with self._lock:
             self._joined = True
-            self._registered.clear()
+            self._registered_threads.clear()
             if self._error is not None:
                 raise self._error
             if alive and not ignore_live_threads:

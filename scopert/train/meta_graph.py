@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from scopert.graph.collections import GraphKeys
 from scopert.graph.graph import Graph
 from scopert.graph.graph_def import graph_def, protos
 from scopert.graph.operation import Operation
@@ -101,8 +103,10 @@ def meta_graph_def(graph: Graph, saver_def: SaverDef | None = None) -> Any:
 
 @public("train.export_meta_graph")
 def export_meta_graph(
-    filename: str | None = None, graph: Graph | None = None, saver_def: SaverDef | None = None, as_text: bool = False
-) -> Any:
+    filename: str | None = None, graph: Graph | None = None, saver_def: SaverDef | None = None, as_text: bool = False,
+    collection_list: Sequence[str] | None = None, clear_devices: bool = False, clear_extraneous_savers: bool = False,
+    export_scope: str | None = None, strip_default_attrs: bool = False,
+) -> Any:  # fmt: skip
     """A MetaGraphDef of a graph, and writes it to a file.
 
     Parameters
@@ -113,13 +117,31 @@ def export_meta_graph(
     saver_def : SaverDef, optional
     as_text : bool
         Write the text form.
+    collection_list : list of str, optional
+        Default: all collections.
+    clear_devices : bool
+        Leave out where operations are placed.
+    clear_extraneous_savers : bool
+        Leave out Savers.
+    export_scope, strip_default_attrs
+        Not supported.
 
     Raises
     ------
     ImportError
         If the ``tensorboard`` package is not installed.
     """
+    if export_scope is not None or strip_default_attrs:
+        raise NotImplementedError("export_meta_graph: export_scope and strip_default_attrs are not supported")
     made = meta_graph_def(get_default_graph() if graph is None else graph, saver_def)
+    for key in list(made.collection_def):
+        if (collection_list is not None and key not in collection_list) or (
+            clear_extraneous_savers and key == GraphKeys.SAVERS
+        ):
+            del made.collection_def[key]
+    if clear_devices:
+        for node in made.graph_def.node:
+            node.device = ""
     if filename is not None:
         content: bytes
         if as_text:

@@ -128,16 +128,20 @@ class _HookedSession:
         return self._stop or self.coord.should_stop()
 
     def run(self, fetches: Any, feed_dict: Any = None, options: Any = None, run_metadata: Any = None) -> Any:
-        if self._stop or self.coord.should_stop():
-            self.coord.raise_requested_exception()
+        if self._stop:
             raise RuntimeError("Run called even after should_stop requested.")
         try:
             return self._run(fetches, feed_dict, options, run_metadata)
         except _LOST:
             raise
-        except Exception:
-            # What stopped a thread is more telling than what that did to this run.
-            self.coord.raise_requested_exception()
+        except Exception as error:
+            # If a thread lost the session, that is the root of this error, and the session is made anew.
+            try:
+                self.coord.raise_requested_exception()
+            except _LOST:
+                raise
+            except Exception:
+                raise error from None
             raise
 
     def _run(self, fetches: Any, feed_dict: Any, options: Any, run_metadata: Any) -> Any:
@@ -169,12 +173,7 @@ class _HookedSession:
         return results["caller"]
 
     def run_step_fn(self, step_fn: Callable[[Any], Any]) -> Any:
-        context = _StepContext(self.raw, self.run)
-        try:
-            return step_fn(context)
-        except _StopStep:
-            self._stop = True
-            return None
+        return step_fn(_StepContext(self.raw, self.run))
 
     def close(self) -> None:
         self.coord.request_stop()
@@ -184,14 +183,30 @@ class _HookedSession:
             self.raw.close()
 
 
+class _CoordinatedCreator:
+    """Makes sessions with hooks, and starts their threads."""
+
+    def __init__(self, creator: SessionCreator, hooks: Sequence[SessionRunHook], grace: float) -> None:
+        self._creator = creator
+        self._hooks = hooks
+        self._grace = grace
+        self.coord: Coordinator | None = None
+        self.tf_sess: Any = None
+
+    def create_session(self) -> _HookedSession:
+        self.tf_sess = self._creator.create_session()
+        self.coord = Coordinator(clean_stop_exception_types=())
+        if get_collection(GraphKeys.QUEUE_RUNNERS):
+            start_queue_runners(sess=self.tf_sess, coord=self.coord)
+        for hook in self._hooks:
+            hook.after_create_session(self.tf_sess, self.coord)
+        return _HookedSession(self.tf_sess, self._hooks, self.coord, self._grace)
+
+
 def _refuse_common(first: dict[Any, Any], second: dict[Any, Any], message: str) -> None:
     common = set(first) & set(second)
     if common:
         raise RuntimeError(f"{message} Conflict(s): {common}")
-
-
-class _StopStep(Exception):
-    """Raised by `StepContext.request_stop`."""
 
 
 class _StepContext:
@@ -206,8 +221,8 @@ class _StepContext:
         return self._run(*args, **kwargs)
 
     def request_stop(self) -> None:
-        """Ends the step and the loop."""
-        raise _StopStep("step_fn has requested the iterations to stop.")
+        """Ends the step and, by StopIteration, the ``with`` block of the session."""
+        raise StopIteration("step_fn has requested the iterations to stop.")
 
 
 class _MonitoredBase:
@@ -222,30 +237,32 @@ class _MonitoredBase:
         self._graph_was_finalized = get_default_graph().finalized
         self._home = get_default_graph()
         self._hooks = list(hooks or ())
-        self._creator = session_creator or ChiefSessionCreator()
         self._recovers = recovers
-        self._grace = stop_grace_period_secs
         for hook in self._hooks:
             hook.begin()
+        self._coordinated_creator = _CoordinatedCreator(
+            session_creator or ChiefSessionCreator(), self._hooks, stop_grace_period_secs
+        )
         self._sess: _HookedSession | None = self._create()
-        self._closed = False
 
     def _create(self) -> _HookedSession:
         while True:
-            raw = self._creator.create_session()
-            coord = Coordinator(clean_stop_exception_types=())
-            coord._clean_types = ()
             try:
-                if get_collection(GraphKeys.QUEUE_RUNNERS):
-                    start_queue_runners(sess=raw, coord=coord)
-                for hook in self._hooks:
-                    hook.after_create_session(raw, coord)
+                return self._coordinated_creator.create_session()
             except _LOST as error:
                 if not self._recovers:
                     raise
                 _log.info("An error was raised while a session was being created: %s", error)
-                continue
-            return _HookedSession(raw, self._hooks, coord, self._grace)
+
+    def _replace(self, error: Exception) -> None:
+        """Makes another session after one was lost."""
+        _log.info("An error was raised. The session is made again: %s", error)
+        assert self._sess is not None
+        try:
+            self._sess.close()
+        except _LOST as other:
+            _log.warning("An error was raised while a session was closed: %s", other)
+        self._sess = self._create()
 
     @property
     def graph(self) -> Graph | None:
@@ -291,13 +308,23 @@ class _MonitoredBase:
             except _LOST as error:
                 if not self._recovers:
                     raise
-                _log.info("An error was raised. The session is made again: %s", error)
-                self._sess.close()
-                self._sess = self._create()
+                self._replace(error)
 
     def should_stop(self) -> bool:
         """Whether a hook, a thread or the end of the session asks to stop."""
-        return self._sess is None or self._sess.should_stop()
+        if self._sess is None:
+            return True
+        try:
+            return self._sess.should_stop()
+        except _LOST as error:
+            if not self._recovers:
+                raise
+            self._replace(error)
+            return False
+        except Exception:
+            if not self._recovers:
+                raise
+            return True  # leaving the block raises it
 
     def close(self) -> None:
         """Calls the hooks' `end`, stops the threads and closes the session.
@@ -330,7 +357,13 @@ class _MonitoredBase:
             sess, self._sess = self._sess, None
             try:
                 sess.close()
+            except _LOST as error:
+                if not self._recovers:
+                    raise
+                _log.warning("An error was raised while a session was closed: %s", error)
             finally:
+                self._coordinated_creator.tf_sess = None
+                self._coordinated_creator.coord = None
                 if not self._graph_was_finalized:
                     self._home._unsafe_unfinalize()
 

@@ -206,7 +206,11 @@ def _saveables_under(name: str, item: Any) -> list[SaveableObject]:
     if isinstance(item, SaveableObject):
         return [item]
     if isinstance(item, (list, tuple, PartitionedVariable)):
-        return [_part(name, variable) for variable in item]
+        parts = [_part(name, variable) for variable in item]
+        wholes = {str(variable._get_save_slice_info().full_name) for variable in item}  # type: ignore[union-attr]
+        if len(wholes) > 1:
+            raise ValueError(f"Slices must all be from the same tensor: {' != '.join(sorted(wholes))}")
+        return parts
     return [_whole(name, item)]
 
 
@@ -216,8 +220,6 @@ def _part(name: str, variable: Any) -> SaveableObject:
     info = variable._get_save_slice_info()
     if info is None:
         raise ValueError(f"Slices must all be slices: {variable}")
-    if name != info.full_name:
-        raise ValueError(f"Slices must all be from the same tensor: {name} != {info.full_name}")
     if isinstance(variable, BaseResourceVariable):
         return _ResourceSaveable(variable.handle, _reader(variable), variable.dtype.base, info.spec, name)
     return _PartSaveable(variable, info.spec, name)

@@ -285,9 +285,14 @@ class Saver:
         except ImportError as error:
             _log.warning("The graph is not written to %s: %s", path, error)
 
-    def export_meta_graph(self, filename: str | None = None, as_text: bool = False) -> Any:
+    def export_meta_graph(self, filename: str | None = None, *options: Any, **named: Any) -> Any:
         """The current graph with this Saver as a MetaGraphDef; see `tf.train.export_meta_graph`."""
-        return export_meta_graph(filename, saver_def=self.saver_def, as_text=as_text)
+        names = (
+            "collection_list", "as_text", "export_scope", "clear_devices", "clear_extraneous_savers",
+            "strip_default_attrs",
+        )  # fmt: skip
+        arguments = {**dict(zip(names, options, strict=False)), **named}
+        return export_meta_graph(filename, saver_def=self.saver_def, **arguments)
 
     def restore(self, sess: Any, save_path: Any) -> None:
         """Reads variables from a checkpoint; they need not be initialized.

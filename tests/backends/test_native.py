@@ -225,3 +225,29 @@ def test_random_bodies(drawn: Any) -> None:
     body, inputs, outputs, sizes, room = drawn
     arrays = [numbers(dtype, size, seed) for seed, (dtype, size) in enumerate(zip(inputs, sizes, strict=True))]
     agree(body, arrays, outputs, room, 2)
+
+
+@pytest.mark.parametrize("n, m", [(1, 70000), (3, 20000)])
+def test_few_rows_are_shared_among_threads(n: int, m: int) -> None:
+    agree(softmax(n, m), [rand(n, m)], [float32, float32], [n * m, n], 2)
+
+
+def batch_norm(n: int, c: int) -> Fused:
+    """Rows are the channels, which lie next to each other in memory."""
+    here, row = Access((1, c)), Access((1, 0))
+    f = float32
+    return Fused((c, n), 1, (
+        Node("load", (), f, BOTH, 0), Node("load", (), f, ROWS, 1), Node("load", (), f, ROWS, 2),
+        Node("const", (), f, NONE, 1 / n), Node("const", (), f, NONE, 1e-3),
+        Node("sum", (0,), f, ROWS, COLUMNS), Node("mul", (5, 3), f, ROWS),
+        Node("sub", (0, 6), f, BOTH), Node("square", (7,), f, BOTH), Node("sum", (8,), f, ROWS, COLUMNS),
+        Node("mul", (9, 3), f, ROWS), Node("add", (10, 4), f, ROWS), Node("rsqrt", (11,), f, ROWS),
+        Node("mul", (7, 12), f, BOTH), Node("mul", (13, 1), f, BOTH), Node("add", (14, 2), f, BOTH),
+        Node("max_over", (15,), f, ROWS, COLUMNS),
+    ), (here, row, row), (Store(15, here), Store(6, row), Store(10, row), Store(16, row), Store(12, Access((1, c)))))  # fmt: skip
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_batch_norm(threads: int) -> None:
+    n, c = 2000, 48
+    agree(batch_norm(n, c), [rand(n, c) + 2, rand(c), rand(c, seed=1)], [float32] * 5, [n * c, c, c, c, n * c], threads)

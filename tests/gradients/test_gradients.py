@@ -206,3 +206,24 @@ def test_clipping():
     for function in (tf.global_norm, lambda t: tf.clip_by_global_norm(t, 1.0)):
         with pytest.raises(TypeError, match="should be a sequence"):
             function(t)
+
+
+def test_recomputed_and_passed_derivatives():
+    calls = []
+
+    def cube(x):
+        calls.append(1)
+        return x * x * x
+
+    x = tf.constant(2.0)
+    with tf.variable_scope("s", use_resource=True):
+        y = tf.recompute_grad(cube)(x)
+        z = tf.grad_pass_through(tf.square)(x)
+    [grad] = tf.gradients(y, x)
+    assert len(calls) == 2 and values([y, grad]) == [8.0, 12.0]
+    assert values([z, tf.gradients(z, x)[0]]) == [4.0, 1.0]
+
+
+def test_there_is_no_tape():
+    with pytest.raises(NotImplementedError, match=r"use tf\.gradients"):
+        tf.GradientTape()

@@ -549,7 +549,7 @@ def programs(tf, np):
         {"range_given": True, "signed_input": False},
     ):
         show(
-            "quant qd %s" % sorted(k.items()),
+            f"quant qd {sorted(k.items())}",
             lambda k=k: tf.quantization.quantize_and_dequantize(tf.constant(X), -2.0, 5.0, **k),
         )
     show(

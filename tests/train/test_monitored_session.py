@@ -113,7 +113,7 @@ def test_step_functions():
         with pytest.raises(ValueError, match="step_context"):
             session.run_step_fn(lambda other: None)
         session.run_step_fn(lambda step_context: step_context.request_stop())
-        assert session.should_stop()
+        raise AssertionError("the block ends with the step")
 
 
 def test_lost_sessions_are_made_anew():
@@ -377,3 +377,44 @@ def test_queue_runners():
         tf.train.QueueRunner(queue, [tf.no_op()], queue_closed_exception_types=(KeyError,))
     with pytest.raises(NotImplementedError, match="QueueRunnerDef"):
         tf.train.QueueRunner(queue_runner_def=object())
+
+
+def test_loops_and_files(tmp_path):
+    step = tf.train.get_or_create_global_step()
+    train = tf.assign_add(step, 1)
+    supervisor = tf.train.Supervisor(logdir=None)
+    calls = []
+
+    def run_step(session, limit, stop):
+        calls.append(int(session.run(train)))
+        if len(calls) == 2:
+            raise tf.errors.AbortedError(None, None, "lost")
+        if calls[-1] >= limit and stop:
+            supervisor.request_stop()
+
+    tf.train.basic_train_loop(supervisor, run_step, args=(3,), kwargs={"stop": True})
+    assert calls == [1, 2, 1, 2, 3]
+    with tf.Graph().as_default() as graph, tf.Session() as session:
+        v = tf.get_variable("v", initializer=1.0)
+        session.run(v.initializer)
+        found = tf.train.checkpoints_iterator(str(tmp_path), timeout=0.0)
+        saver = tf.train.Saver()
+        first = saver.save(session, str(tmp_path / "m"), 1)
+        assert next(found) == first
+        second = saver.save(session, str(tmp_path / "m"), 2)
+        assert next(found) == second and list(found) == []
+        asked = []
+        waiting = tf.train.checkpoints_iterator(
+            str(tmp_path / "no"), 0, 0.0, lambda: asked.append(1) or len(asked) == 2
+        )
+        assert list(waiting) == [] and len(asked) == 2
+        path = tf.train.write_graph(graph, str(tmp_path / "new"), "graph.pbtxt")
+        with open(path, encoding="utf-8") as file:
+            assert 'name: "v/initial_value"' in file.read()
+        made = saver.export_meta_graph(str(tmp_path / "m.meta"), clear_devices=True, collection_list=["variables"])
+        assert (
+            list(made.collection_def) == ["variables"]
+            and made.saver_def.save_tensor_name == "save/control_dependency:0"
+        )
+        with pytest.raises(NotImplementedError, match="export_scope"):
+            tf.train.export_meta_graph(export_scope="a")

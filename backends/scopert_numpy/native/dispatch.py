@@ -218,8 +218,14 @@ class Dispatcher:
 def dispatcher() -> Dispatcher | None:
     """The functions; None where the system has no POSIX threads."""
     jit.host()
-    if any(llvm.address_of_symbol(name) is None for name in _SYMBOLS):
+    try:
+        process = ctypes.CDLL(None)
+        places = {name: ctypes.cast(process[name], ctypes.c_void_p).value for name in _SYMBOLS}
+    except (OSError, TypeError, AttributeError):
         return None
+    for name, place in places.items():
+        # Not every build of LLVM looks into the process by itself.
+        llvm.add_symbol(name, place)
     return Dispatcher()
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,6 +15,7 @@ from scopert_numpy.native import jit
 from scopert_numpy.native.loops import Printed, print_body
 from scopert_numpy.native.plan import make_plan
 from scopert_numpy.native.primitives import Unsupported
+from scopert_numpy.native.stages import Stage, cut, worth_cutting
 from scopert_numpy.threads import Pool
 
 _ARGUMENTS = (ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
@@ -28,72 +29,114 @@ class Compiled:
     It may be called from several threads at once: each call works with pointers and memory of its own.
     """
 
-    def __init__(self, printed: Printed, library: jit.Library, name: str, arrays: int, pool: Pool) -> None:
-        self.printed = printed
-        self._library = library  # keeps the code
-        self._address = library.address(name)
-        self._whole = jit.function(library, name, _ARGUMENTS)
-        self._combine = jit.function(library, name + ".combine", _ARGUMENTS) if printed.combines else None
-        self._pool = pool
+    def __init__(
+        self, pieces: Sequence[_Piece], temporary: Sequence[tuple[int, DType]], arrays: tuple[int, int]
+    ) -> None:
+        self._pieces = tuple(pieces)
+        self._temporary = tuple(temporary)
         self._arrays = arrays
-        self._chunks = pool.chunks(printed.units, printed.nanoseconds)
         self._prepared: list[_Call] = []
 
     def __call__(self, inputs: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> None:
         try:
             call = self._prepared.pop()
         except IndexError:
-            call = _Call(self._arrays, self.printed.chunk_bytes * self._chunks)
-        call.point([*inputs, *outputs])
-        if self._chunks == 1:
-            self._whole(call.address, 0, self.printed.units, 0)
-        else:
-            self._pool.run_native(self._address, call.address, self.printed.units, self._chunks)
-        if self._combine is not None:
-            self._combine(call.address, 0, self._chunks, 0)
+            call = _Call(self._pieces, self._temporary, self._arrays)
+        call.point(inputs, outputs)
+        call.run()
         self._prepared.append(call)
 
     def bind(self, inputs: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> Callable[[], None]:
         """The function for arrays that stay where they are: a call without arguments, for one thread at a time."""
-        call = _Call(self._arrays, self.printed.chunk_bytes * self._chunks)
-        call.point([*inputs, *outputs])
-        run, address, table = self._pool.run_native, self._address, call.address
-        units, chunks, combine = self.printed.units, self._chunks, self._combine
+        call = _Call(self._pieces, self._temporary, self._arrays)
+        call.point(inputs, outputs)
+        call.arrays = (*inputs, *outputs)
+        return call.run
 
-        whole = self._whole
 
-        def bound(kept: _Call = call) -> None:
-            if chunks == 1:
-                whole(table, 0, units, 0)
-            else:
-                run(address, table, units, chunks)
-            if combine is not None:
-                combine(table, 0, chunks, 0)
+class _Piece:
+    """One compiled function: a whole body, or a stage of it."""
 
-        return bound
+    def __init__(self, printed: Printed, library: jit.Library, name: str, pool: Pool, stage: Stage | None) -> None:
+        self.printed, self.stage, self.pool = printed, stage, pool
+        self.library = library  # keeps the code
+        self.address = library.address(name)
+        self.whole = jit.function(library, name, _ARGUMENTS)
+        self.combine = jit.function(library, name + ".combine", _ARGUMENTS) if printed.combines else None
+        self.chunks = pool.chunks(printed.units, printed.nanoseconds)
+
+    def caller(self, table: int) -> Callable[[], None]:
+        """A call with a table of pointers."""
+        units, chunks, combine = self.printed.units, self.chunks, self.combine
+        if chunks > 1:
+            shared = partial(self.pool.run_native, self.address, table, units, chunks)
+        else:
+            shared = partial(self.whole, table, 0, units, 0)
+        if combine is None:
+            return shared
+
+        def both() -> None:
+            shared()
+            combine(table, 0, chunks, 0)
+
+        return both
 
 
 class _Call:
-    """The table of pointers of one call, and its memory."""
+    """Tables of pointers, and the memory that the pieces ask for."""
 
-    __slots__ = ("_arrays", "_memory", "_table", "address")
+    __slots__ = ("_count", "_memory", "_tables", "_wanted", "arrays", "run")
 
-    def __init__(self, arrays: int, nbytes: int) -> None:
-        self._table = (ctypes.c_void_p * (arrays + 1))()
-        self.address = ctypes.addressof(self._table)
-        self._arrays: list[Any] = [None] * arrays
-        if nbytes:
-            self._memory = np.empty(nbytes + _ALIGNMENT, np.uint8)
-            start = self._memory.ctypes.data
-            self._table[arrays] = start + -start % _ALIGNMENT
+    def __init__(
+        self, pieces: Sequence[_Piece], temporary: Sequence[tuple[int, DType]], arrays: tuple[int, int]
+    ) -> None:
+        self._count = arrays[0]
+        self.arrays: tuple[np.ndarray, ...] = ()
+        self._memory = [_aligned(size * dtype.np.itemsize) for size, dtype in temporary]
+        self._tables = []
+        #: For each table: (place, which of the inputs and outputs).
+        self._wanted: list[list[tuple[int, int]]] = []
+        callers = []
+        for piece in pieces:
+            stage = piece.stage
+            sources = range(arrays[0]) if stage is None else stage.inputs
+            targets = range(arrays[1]) if stage is None else stage.outputs
+            numbers = [*sources, *(t if t < 0 else arrays[0] + t for t in targets)]
+            table = (ctypes.c_void_p * (len(numbers) + 1))()
+            for place, number in enumerate(numbers):
+                if number < 0:
+                    table[place] = _address(self._memory[-1 - number])
+            self._wanted.append([(place, number) for place, number in enumerate(numbers) if number >= 0])
+            if piece.printed.chunk_bytes:
+                own = _aligned(piece.printed.chunk_bytes * piece.chunks)
+                self._memory.append(own)
+                table[len(numbers)] = _address(own)
+            self._tables.append(table)
+            callers.append(piece.caller(ctypes.addressof(table)))
+        self.run: Callable[[], None] = callers[0] if len(callers) == 1 else partial(_one_by_one, callers)
 
-    def point(self, arrays: Sequence[np.ndarray]) -> None:
-        """Fills in where the arrays are; those of the last call are known."""
-        known = self._arrays
-        for number, array in enumerate(arrays):
-            if array is not known[number]:
-                self._table[number] = array.__array_interface__["data"][0]
-                known[number] = array
+    def point(self, inputs: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> None:
+        """Fills in where the arrays are."""
+        where = [array.__array_interface__["data"][0] for array in inputs]
+        where += [array.__array_interface__["data"][0] for array in outputs]
+        for table, wanted in zip(self._tables, self._wanted, strict=True):
+            for place, number in wanted:
+                table[place] = where[number]
+
+
+def _one_by_one(callers: Sequence[Callable[[], None]]) -> None:
+    for call in callers:
+        call()
+
+
+def _aligned(nbytes: int) -> np.ndarray:
+    raw = np.empty(nbytes + _ALIGNMENT, np.uint8)
+    start = -raw.ctypes.data % _ALIGNMENT
+    return raw[start : start + nbytes]
+
+
+def _address(array: np.ndarray) -> int:
+    return int(array.ctypes.data)
 
 
 class Engine:
@@ -107,7 +150,6 @@ class Engine:
 
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
-        self._lock = threading.Lock()
         #: Why bodies of the last `compile` have no machine code, by position.
         self.refused: dict[int, str] = {}
 
@@ -123,23 +165,39 @@ class Engine:
         list
             A `Compiled` for each body, or None where machine code is not written for something in it.
         """
-        printed: dict[int, Printed] = {}
-        refused: dict[int, str] = {}
+        printed: dict[str, Printed] = {}
+        found: list[list[tuple[str, Stage | None]]] = []
+        between: list[Sequence[tuple[int, DType]]] = []
+        self.refused = {}
+        bits = jit.host().vector_bits
         for number, (fused, inputs, outputs) in enumerate(bodies):
+            names: list[tuple[str, Stage | None]] = []
+            between.append(())
             try:
-                printed[number] = print_body(f"f{number}", make_plan(fused, jit.host().vector_bits), inputs, outputs)
+                if 0 not in fused.extents and worth_cutting(fused, self.pool.threads):
+                    staged = cut(fused, tuple(inputs), tuple(outputs))
+                    between[-1] = staged.temporary
+                    for piece, stage in enumerate(staged.stages):
+                        name = f"f{number}.{piece}"
+                        plan = make_plan(stage.fused, bits)
+                        printed[name] = print_body(name, plan, stage.input_types, stage.output_types, bits)
+                        names.append((name, stage))
+                else:
+                    name = f"f{number}"
+                    printed[name] = print_body(name, make_plan(fused, bits), inputs, outputs, bits)
+                    names.append((name, None))
             except Unsupported as error:
-                refused[number] = str(error)
-        self.refused = refused
-        if not printed:
+                self.refused[number] = str(error)
+                names = []
+            found.append(names)
+        if not any(found):
             return [None] * len(bodies)
         library = jit.compile_text(module_text(printed.values()))
-        return [
-            Compiled(printed[n], library, f"f{n}", len(bodies[n][1]) + len(bodies[n][2]), self.pool)
-            if n in printed
-            else None
-            for n in range(len(bodies))
-        ]
+        made: list[Compiled | None] = []
+        for (_, inputs, outputs), names, temporary in zip(bodies, found, between, strict=True):
+            pieces = [_Piece(printed[name], library, name, self.pool, stage) for name, stage in names]
+            made.append(Compiled(pieces, temporary, (len(inputs), len(outputs))) if pieces else None)
+        return made
 
 
 def module_text(functions: Any) -> str:

@@ -15,7 +15,8 @@ from scopert.graph.dtypes import DType
 from scopert.program.expression import BINARY, REDUCTIONS, UNARY, Access, Node, Store
 from scopert_numpy.native import primitives
 from scopert_numpy.native.builder import BITS, Builder, Value
-from scopert_numpy.native.plan import ALIAS, Plan, consumed, in_columns
+from scopert_numpy.native.plan import ALIAS, TILE, Plan, consumed, in_columns, is_transposed
+from scopert_numpy.native.tiles import copy_element, copy_square
 
 _LINE = 64  # bytes
 
@@ -64,7 +65,9 @@ class _Partial:
     strides: tuple[int, ...]
 
 
-def print_body(name: str, plan: Plan, inputs: Sequence[DType], outputs: Sequence[DType]) -> Printed:
+def print_body(
+    name: str, plan: Plan, inputs: Sequence[DType], outputs: Sequence[DType], vector_bits: int
+) -> Printed:
     """The text of a planned body.
 
     Raises
@@ -72,11 +75,14 @@ def print_body(name: str, plan: Plan, inputs: Sequence[DType], outputs: Sequence
     Unsupported
         If it contains something that there is no machine code for.
     """
-    return _Printer(name, plan, inputs, outputs).run()
+    return _Printer(name, plan, inputs, outputs, vector_bits).run()
 
 
 class _Printer:
-    def __init__(self, name: str, plan: Plan, inputs: Sequence[DType], outputs: Sequence[DType]) -> None:
+    def __init__(
+        self, name: str, plan: Plan, inputs: Sequence[DType], outputs: Sequence[DType], vector_bits: int
+    ) -> None:
+        self.host_bits = vector_bits
         self.name, self.plan, self.fused = name, plan, plan.fused
         self.inputs, self.outputs = inputs, outputs
         self.b = Builder()
@@ -133,6 +139,13 @@ class _Printer:
             self.scratch[number] = size
             kind = primitives.register_kind(fused.nodes[number].dtype)
             size += -(-self.plan.columns * max(BITS[kind] // 8, 1) // _LINE) * _LINE
+        #: Where the transposed blocks of inputs lie, and for the present unit of work their addresses for index 0.
+        self.tiles: dict[int, int] = {}
+        self.turned: dict[int, str] = {}
+        for number, access in enumerate(fused.loads):
+            if self.plan.tiled is not None and is_transposed(access, self.plan.tiled, self.inner):
+                self.tiles[number] = size
+                size += 2 * TILE * TILE * max(BITS[primitives.memory_kind(self.inputs[number])] // 8, 1)
         self.partials: dict[int, _Partial] = {}
         for number in self.begin:
             if number not in self.at or self._complete(number):
@@ -347,7 +360,45 @@ class _Printer:
                 length = b.call("smin", rest, b.constant("i64", block))
             self.ranges.append((start, length))
         self.ranges.reverse()
+        for number in self.tiles:
+            self._turn(number)
         self._rows(0)
+
+    def _turn(self, number: int) -> None:
+        """Transposes an input's block of the present unit of work."""
+        b, access, axis = self.b, self.fused.loads[number], self.plan.tiled
+        assert axis is not None
+        kind = primitives.memory_kind(self.inputs[number])
+        place = b.constant("i64", 0)
+        for (start, _), stride in zip(self.ranges, access.strides, strict=True):
+            if stride and start.ref != "0":
+                place = b.binary("add nsw", place, self._times(start, stride))
+        source = b.address(self._pointer(number, kind, access.offset), kind, place)
+        target = self._own(self.tiles[number])
+        width, far = 2 * TILE, access.strides[self.inner]
+        lengths = self.ranges[axis][1], self.ranges[self.inner][1]
+        back = b.binary("add", self._times(self.ranges[axis][0], width), self.ranges[self.inner][0])
+        back = b.binary("sub", b.constant("i64", 0), back)
+        self.turned[number] = b.address(target, kind, back)
+        square = self.host_bits // max(BITS[kind], 32)
+        high, wide = (length if isinstance(length, Value) else b.constant("i64", length) for length in lengths)
+        whole_high, whole_wide = (b.binary("and", v, b.constant("i64", -square)) for v in (high, wide))
+        zero = b.constant("i64", 0)
+
+        def at(base: str, row: Value, row_stride: int, column: Value, column_stride: int) -> str:
+            offset = b.binary("add nsw", self._times(row, row_stride), self._times(column, column_stride))
+            return b.address(base, kind, offset)
+
+        def block(j: Value) -> None:
+            self._loop(zero, whole_high, square, lambda i: copy_square(
+                b, kind, square, at(source, j, far, i, 1), far, at(target, i, width, j, 1), width))  # fmt: skip
+
+        def element(i: Value, j: Value) -> None:
+            copy_element(b, kind, at(source, j, far, i, 1), at(target, i, width, j, 1))
+
+        self._loop(zero, whole_wide, square, block)
+        self._loop(whole_wide, wide, 1, lambda j: self._loop(zero, high, 1, lambda i: element(i, j)))
+        self._loop(whole_high, high, 1, lambda i: self._loop(zero, whole_wide, 1, lambda j: element(i, j)))
 
     def _over(self, axis: int, body: Callable[[], None]) -> None:
         """The loop over an axis that is not the lanes."""
@@ -531,7 +582,13 @@ class _Printer:
         b, access = self.b, self.fused.loads[node.value]
         dtype = self.inputs[node.value]
         kind = primitives.memory_kind(dtype)
-        pointer = self._place(self._pointer(node.value, kind, access.offset), kind, access)
+        if node.value in self.turned and lanes is not None:
+            steps = [0] * len(self.fused.extents)
+            steps[self.plan.tiled or 0], steps[self.inner] = 2 * TILE, 1
+            access = Access(tuple(steps))
+            pointer = self._place(self.turned[node.value], kind, access)
+        else:
+            pointer = self._place(self._pointer(node.value, kind, access.offset), kind, access)
         return primitives.from_memory(b, self._read(pointer, kind, access.strides[self.inner], lanes), dtype)
 
     def _read(self, pointer: str, kind: str, stride: int, lanes: _Lanes | None) -> Value:

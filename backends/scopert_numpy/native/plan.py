@@ -27,7 +27,8 @@ COSTS = {
 _KEEP_ABOVE = 5.0
 #: Points of a unit of work, over the cost of a point.
 _UNIT = 1 << 17
-_TILE = 32
+#: Rows of a block that is transposed; it is twice as wide.
+TILE = 32
 ALIAS = "alias"
 
 
@@ -51,6 +52,9 @@ class Plan:
         Nodes whose row goes through scratch memory, and the number of their row there.
     weight : float
         Cost of a point in vector instructions.
+    tiled : int or None
+        The axis along which some inputs are contiguous that are far apart along the lanes: their blocks are
+        transposed before the loops.
     """
 
     fused: Fused
@@ -62,6 +66,7 @@ class Plan:
     needed: list[set[int]]
     kept: dict[int, int]
     weight: float
+    tiled: int | None
 
     @property
     def units(self) -> int:
@@ -91,7 +96,8 @@ def make_plan(fused: Fused, vector_bits: int) -> Plan:
     weight = sum(_cost(fused, node) for numbers in needed for node in numbers if inner in fused.nodes[node].axes)
     weight += 2 * len(fused.stores)
     lanes, tail = _lanes(fused, vector_bits, weight / phases)
-    return Plan(fused, _blocks(fused, weight), lanes, tail, phases, phase, needed, kept, weight)
+    tiled = _transposed_axis(fused)
+    return Plan(fused, _blocks(fused, weight, tiled), lanes, tail, phases, phase, needed, kept, weight, tiled)
 
 
 def _simple_axes(fused: Fused) -> Fused:
@@ -276,19 +282,16 @@ def _lanes(fused: Fused, vector_bits: int, weight: float) -> tuple[int, int]:
     return lanes, width
 
 
-def _blocks(fused: Fused, weight: float) -> tuple[int, ...]:
+def _blocks(fused: Fused, weight: float, tiled: int | None) -> tuple[int, ...]:
     extents, rows = fused.extents, fused.rows
     budget = max(int(_UNIT / (weight + 4)), 256)
     blocks = [1] * len(extents)
-    tiled = _transposed_axis(fused)
     for k in reversed(range(len(extents))):
         n = max(extents[k], 1)
         if k >= rows and rows:
             blocks[k] = n  # a row is never split
-        elif k == len(extents) - 1 and tiled is not None:
-            blocks[k] = min(n, 4 * _TILE)
-        elif k == tiled:
-            blocks[k] = min(n, _TILE)
+        elif tiled is not None:
+            blocks[k] = min(n, 2 * TILE) if k == len(extents) - 1 else min(n, TILE) if k == tiled else 1
         else:
             blocks[k] = n if n <= budget else max(budget // 64 * 64, 1) if budget > 64 else max(budget, 1)
         budget = max(budget // blocks[k], 1)
@@ -296,13 +299,16 @@ def _blocks(fused: Fused, weight: float) -> tuple[int, ...]:
 
 
 def _transposed_axis(fused: Fused) -> int | None:
-    """The axis along which some input lies contiguous that is far apart along the lanes."""
-    if fused.rows:
-        return None
     last = len(fused.extents) - 1
-    for access in (*fused.loads, *(store.access for store in fused.stores)):
-        if abs(access.strides[last]) >= 16:
-            for k in range(last):
-                if abs(access.strides[k]) == 1:
-                    return k
+    if fused.rows or fused.extents[last] < 8:
+        return None
+    for access in fused.loads:
+        for k in range(last):
+            if is_transposed(access, k, last) and fused.extents[k] >= 8:
+                return k
     return None
+
+
+def is_transposed(access: Access, axis: int, lanes: int) -> bool:
+    """Whether an array lies contiguous along an axis, and far apart along the lanes."""
+    return access.strides[axis] == 1 and abs(access.strides[lanes]) >= 8

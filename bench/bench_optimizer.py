@@ -1,0 +1,10 @@
+"""Adam over many variables: scopert and the peers that are installed here."""
+
+import pytest
+
+from scopert.cli.bench.programs.optimizer import WORKLOADS
+
+
+@pytest.mark.parametrize("workload", [w for w in WORKLOADS if not w.fresh], ids=lambda workload: workload.name)
+def test_optimizer(time_workload, workload):
+    time_workload(workload)

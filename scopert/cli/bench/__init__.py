@@ -1,0 +1,1 @@
+"""``scopert bench``: scopert beside its peers, and beside other versions of itself."""
