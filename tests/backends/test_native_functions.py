@@ -102,7 +102,7 @@ def test_float64(op: str) -> None:
     check(op, float64, sample(float64, 60), ULPS.get(op, 3.0))
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("op", [op for op in EXACT if op != "erf"])  # whose reference is a Python loop
 def test_every_float32(op: str) -> None:
     for start in range(0, 2**32, 2**24):
