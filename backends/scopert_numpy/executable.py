@@ -34,16 +34,23 @@ class NumpyExecutable:
                 run_rows(self._rows, values)
             else:
                 run_traced(self._rows, values, trace)
-        results = [_result(values[slot], shared) for slot, shared in self._fetches]
-        for number, value in enumerate(results):
+        results = [result(values[slot], shared) for slot, shared in self._fetches]
+        for value in results:
             if value is DEAD:
-                raise InvalidArgumentError(
-                    None, None, f"Retval[{number}] does not have value: it stands in a branch that was not taken"
-                )
+                raise dead_fetch(results)
         return results
 
 
-def _result(value: Any, shared: bool) -> Any:
+def dead_fetch(results: Sequence[Any]) -> InvalidArgumentError:
+    """The error for results of which one stands in a branch that was not taken."""
+    number = next(number for number, value in enumerate(results) if value is DEAD)
+    return InvalidArgumentError(
+        None, None, f"Retval[{number}] does not have value: it stands in a branch that was not taken"
+    )
+
+
+def result(value: Any, shared: bool) -> Any:
+    """What the caller gets for a fetched value, which is then his alone."""
     if isinstance(value, np.ndarray):
         if not value.ndim:
             return value[()]

@@ -37,7 +37,7 @@ class Binder:
     def __init__(self, context: RunContext, kernels: Mapping[str, Sequence[Kernel]]) -> None:
         self.context = context
         self._kernels = kernels
-        self._verify = verifying()
+        self.verifies = verifying()
 
     def slots(self, program: Program) -> list[Any]:
         """The values of all slots before a run."""
@@ -55,7 +55,7 @@ class Binder:
             one = len(step.outputs) == 1
             outputs: Any = step.outputs[0] if one else step.outputs
             function = self._bind(program, step)
-            if self._verify and step.op != LOOP:
+            if self.verifies and step.op != LOOP:
                 function = verified(function, program, step)
             if step.guards:
                 function = _guarded(function, len(step.guards), len(step.outputs))

@@ -29,6 +29,26 @@ def verified(function: Callable[..., Any], program: Program, step: Step) -> Call
     return call
 
 
+def verified_into(function: Callable[..., Any], plain: Callable[..., Any], step: Step) -> Callable[..., Any]:
+    """The same function, which fills memory: it must compute what `plain` does, and leave other inputs alone."""
+
+    def call(*inputs: Any, out: Any) -> Any:
+        expected = plain(*inputs)
+        others = [(value, value.copy()) for value in inputs if isinstance(value, np.ndarray) and value.size]
+        others = [(value, copy) for value, copy in others if not np.may_share_memory(value, out)]
+        made = function(*inputs, out=out)
+        assert made is out, f"{step.op} did not return the memory that it was given"
+        assert made.shape == expected.shape, f"{step.op} filled {made.shape}, the generic kernel {expected.shape}"
+        assert made.tobytes() == expected.tobytes() or np.array_equal(
+            made, expected, equal_nan=made.dtype.kind in "fc"
+        ), f"{step.op} fills memory with other numbers than the generic kernel computes"
+        for value, copy in others:
+            assert value.tobytes() == copy.tobytes(), f"{step.op} changed an input"
+        return made
+
+    return call
+
+
 def _read_only(value: Any) -> Any:
     if not isinstance(value, np.ndarray):
         return value

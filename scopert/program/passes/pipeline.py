@@ -10,6 +10,7 @@ from scopert.program.passes.base import Pass, run_passes
 from scopert.program.passes.cse import Cse
 from scopert.program.passes.dead import Dead
 from scopert.program.passes.fold import Fold
+from scopert.program.passes.place import Place
 from scopert.program.passes.specialise import Specialise
 
 #: What every program goes through once its feeds have shapes; `Specialise` comes before them.
@@ -17,6 +18,7 @@ PIPELINE: tuple[Pass, ...] = (
     Fold(),
     Cse(),
     Dead(),
+    Place(),
 )
 
 
