@@ -11,7 +11,6 @@ import numpy as np
 from scopert.backend import (
     DEAD,
     FUSED,
-    READ,
     Kernel,
     Memory,
     Program,
@@ -161,19 +160,20 @@ class PlannedExecutable:
     def _into(self, step: Step, plain: Callable[..., Any], outputs: list[Any]) -> Callable[..., Any] | None:
         """A function that fills these places."""
         if any(slot in self._memory.copied for slot in step.outputs):
-            if step.op == READ or step.copies:
-                step = replace(step, copies=False)
-                plain = self._binder.rows(replace(self._program, steps=(step,)), [()])[0][0]
+            if step.copies:
+                plain = self._binder.bind(self._program, replace(step, copies=False))
                 return _copying_to(plain, outputs, np.array)
             return _copying_to(plain, outputs, lambda made: made)
+        function: Callable[..., Any] | None
         if step.op == FUSED:
-            return _fused_into(plain, outputs, [self._program.values[slot] for slot in step.outputs])
-        function = select_kernel_into(step, np, self._context, self._kernels)
+            function = self._binder.bind(self._program, step)
+        else:
+            function = select_kernel_into(step, np, self._context, self._kernels)
         if function is None:
             return None
         if self._binder.verifies:
             function = verified_into(function, plain, step)
-        return _bound(function, outputs[0])
+        return _into_places(function, outputs, [self._program.values[slot] for slot in step.outputs])
 
 
 class _Frame:
@@ -200,7 +200,7 @@ def _bound(function: Callable[..., Any], out: Any) -> Callable[..., Any]:
     return call
 
 
-def _fused_into(function: Callable[..., Any], outputs: list[Any], values: list[Value]) -> Callable[..., Any]:
+def _into_places(function: Callable[..., Any], outputs: list[Any], values: list[Value]) -> Callable[..., Any]:
     """Outputs without a place are allocated in each run."""
     missing: list[tuple[int, Any, Any]] = [
         (number, value.shape or (), value.dtype.np)

@@ -54,7 +54,7 @@ class Binder:
         for step, old in zip(program.steps, forget, strict=True):
             one = len(step.outputs) == 1
             outputs: Any = step.outputs[0] if one else step.outputs
-            function = self._bind(program, step)
+            function = self.bind(program, step)
             if self.verifies and step.op != LOOP:
                 function = verified(function, program, step)
             if step.guards:
@@ -62,7 +62,8 @@ class Binder:
             rows.append((function, (*step.guards, *step.inputs), outputs, one, old, step))
         return rows
 
-    def _bind(self, program: Program, step: Step) -> Callable[..., Any]:
+    def bind(self, program: Program, step: Step) -> Callable[..., Any]:
+        """The callable of a step, without regard to its guards."""
         if step.op == READ:
             return _read_copy if step.copies else _read
         if step.op == LOOP:

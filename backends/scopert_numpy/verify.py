@@ -33,15 +33,21 @@ def verified_into(function: Callable[..., Any], plain: Callable[..., Any], step:
     """The same function, which fills memory: it must compute what `plain` does, and leave other inputs alone."""
 
     def call(*inputs: Any, out: Any) -> Any:
+        places = out if isinstance(out, tuple) else (out,)
         expected = plain(*inputs)
         others = [(value, value.copy()) for value in inputs if isinstance(value, np.ndarray) and value.size]
-        others = [(value, copy) for value, copy in others if not np.may_share_memory(value, out)]
+        others = [pair for pair in others if not any(np.may_share_memory(pair[0], place) for place in places)]
         made = function(*inputs, out=out)
-        assert made is out, f"{step.op} did not return the memory that it was given"
-        assert made.shape == expected.shape, f"{step.op} filled {made.shape}, the generic kernel {expected.shape}"
-        assert made.tobytes() == expected.tobytes() or np.array_equal(
-            made, expected, equal_nan=made.dtype.kind in "fc"
-        ), f"{step.op} fills memory with other numbers than the generic kernel computes"
+        for place, filled, wanted in zip(
+            places, made if isinstance(out, tuple) else (made,), expected if isinstance(out, tuple) else (expected,),
+            strict=True,
+        ):  # fmt: skip
+            assert filled is place, f"{step.op} did not return the memory that it was given"
+            assert place.shape == wanted.shape, f"{step.op} filled {place.shape}, the generic kernel {wanted.shape}"
+            same = place.tobytes() == wanted.tobytes() or np.array_equal(
+                place, wanted, equal_nan=place.dtype.kind in "fcV"
+            )
+            assert same, f"{step.op} fills memory with other numbers than the generic kernel computes"
         for value, copy in others:
             assert value.tobytes() == copy.tobytes(), f"{step.op} changed an input"
         return made
