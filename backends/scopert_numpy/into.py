@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from scopert.backend import DType, Kernel, Origin
+from scopert_numpy.matmul import product
 
 Array = Any
 When = Callable[[Origin], bool]
@@ -114,11 +115,22 @@ def _is_plain_cast(origin: Origin) -> bool:
 
 
 def _matmul(xp: Any, a: Array, b: Array, *, transpose_a: bool, transpose_b: bool, out: Array) -> Array:
-    return np.matmul(a.T if transpose_a else a, b.T if transpose_b else b, out=out)
+    left, right = a.T if transpose_a else a, b.T if transpose_b else b
+    if left.shape[1] != right.shape[0]:
+        raise ValueError(f"matrices of shapes {left.shape} and {right.shape} cannot be multiplied")
+    return product(left, right, out)
 
 
 def _batch_matmul(xp: Any, x: Array, y: Array, *, adj_x: bool, adj_y: bool, out: Array) -> Array:
-    return np.matmul(x.swapaxes(-1, -2) if adj_x else x, y.swapaxes(-1, -2) if adj_y else y, out=out)
+    left, right = x.swapaxes(-1, -2) if adj_x else x, y.swapaxes(-1, -2) if adj_y else y
+    if left.shape[:-2] != right.shape[:-2] or left.shape[-1] != right.shape[-2]:
+        return np.matmul(left, right, out=out)
+    # The pool shares the first axis.
+    whole = out
+    while out.ndim > 2 and out.shape[0] == 1:
+        left, right, out = left[0], right[0], out[0]
+    product(left, right, out)
+    return whole
 
 
 def _is_real_matrix(origin: Origin) -> bool:
