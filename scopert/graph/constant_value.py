@@ -22,6 +22,8 @@ from scopert.graph.tensor import Shape, Tensor
 from scopert.public import public
 
 _EFFECTS = frozenset({HOST, RANDOM, READS, STATEFUL, WRITES})
+# Their whole point is that a run may feed another value.
+_FEEDABLE = frozenset({"PlaceholderWithDefault"})
 # Larger arrays are not computed while a graph is built.
 _LARGEST = 4096
 _DEEPEST = 32
@@ -69,6 +71,8 @@ def known_value(tensor: Tensor, depth: int = 0) -> Array | None:
         found = rule(op)
         return None if found is None else np.asarray(found)
     if depth > _DEEPEST or not op._inputs or op.opdef.kernel is None or op.opdef.traits & _EFFECTS:
+        return None
+    if op.type in _FEEDABLE:
         return None
     # A shape that is not known follows from the values of the inputs, and those are small.
     if (num_elements(tensor._shape) or 0) > _LARGEST:
