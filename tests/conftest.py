@@ -1,10 +1,12 @@
 """For all tests: programs are verified while they run, and no test sees another's default graph."""
 
 import os
+import tempfile
 
 import pytest
 
 os.environ.setdefault("SCOPERT_VERIFY", "1")
+os.environ.setdefault("SCOPERT_CACHE", os.path.join(tempfile.gettempdir(), "scopert-tests"))
 # Several test processes with several BLAS threads each would only wait for one another.
 for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")

@@ -31,6 +31,8 @@ class Printed:
         Memory of each chunk.
     combines : bool
         Whether ``name.combine`` must be called at the end.
+    instructions, nbytes : float, int
+        About how many vector instructions run, and how many bytes move.
     """
 
     text: str
@@ -38,13 +40,12 @@ class Printed:
     units: int
     chunk_bytes: int
     combines: bool
-    weight: float
-    points: int
+    instructions: float
+    nbytes: int
 
-    @property
-    def nanoseconds(self) -> float:
-        """A guess of the time that one thread needs."""
-        return self.points * (self.weight + 4) * 0.02
+    def nanoseconds(self, instruction: float, byte: float) -> float:
+        """About the time that one thread needs, from the time of a vector instruction and of a byte."""
+        return self.instructions * instruction + self.nbytes * byte
 
 
 @dataclass(slots=True)
@@ -182,7 +183,16 @@ class _Printer:
         if self.partials:
             lines += self._combine(count)
         return Printed("\n".join(lines) + "\n", frozenset(b.needs), self.plan.units, self.chunk_bytes,
-                       bool(self.partials), self.plan.weight, prod(self.fused.extents))  # fmt: skip
+                       bool(self.partials), *self._work())  # fmt: skip
+
+    def _work(self) -> tuple[float, int]:
+        fused = self.fused
+        points = prod(fused.extents)
+        width = self.host_bits // 32 if self.plan.tail_lanes > 1 else 1
+        accesses = list(zip(fused.loads, self.inputs, strict=True))
+        accesses += [(store.access, dtype) for store, dtype in zip(fused.stores, self.outputs, strict=True)]
+        moved = sum(dtype.np.itemsize for access, dtype in accesses if access.strides[self.inner])
+        return points * (self.plan.weight + 2) / width, points * moved
 
     def _pointers(self, count: int) -> None:
         b = self.b
