@@ -203,7 +203,7 @@ class Schedule:
         found: set[Item] = set()
         for slot in part.operands:
             item = self.producer.get(self._views.base(slot))
-            if item is not None and not any([slot in group.layouts for group in groups]):
+            if item is not None and not any(slot in group.layouts for group in groups):
                 found.add(item.now())
         return found
 

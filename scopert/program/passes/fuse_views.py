@@ -99,7 +99,10 @@ class Views:
         assert step.kernel is not None
         base, array, start = self._array(step.inputs[data])
         arguments = [array if k == data else self._constants[slot] for k, slot in enumerate(step.inputs)]
-        made = bind(step.kernel, step.keywords, np, step.origin)(*arguments)
+        try:
+            made = bind(step.kernel, step.keywords, np, step.origin)(*arguments)
+        except Exception:  # the run will report it, with the operation's name
+            return
         for slot, view in zip(step.outputs, made if isinstance(made, (tuple, list)) else [made], strict=True):
             address = view.__array_interface__["data"][0]
             if isinstance(view, np.ndarray) and np.may_share_memory(view, array):
