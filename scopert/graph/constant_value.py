@@ -154,7 +154,7 @@ def constant_value(tensor: Any, partial: bool = False) -> Any:
     if not isinstance(tensor, Tensor):
         return None if hasattr(tensor, "_as_graph_element") else tensor
     found = known_value(tensor) if _is_computed(tensor) else None
-    if found is None and partial and tensor.op.type == "Pack":
+    if found is None and partial and tensor.op.type == "Pack" and tensor.op.attrs["axis"] == 0:
         parts = [constant_value(item) for item in tensor.op.inputs]
         if any(part is not None for part in parts):
             mixed = np.empty(len(parts), dtype=object)
