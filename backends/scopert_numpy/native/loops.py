@@ -370,8 +370,8 @@ class _Printer:
                 length = b.call("smin", rest, b.constant("i64", block))
             self.ranges.append((start, length))
         self.ranges.reverse()
-        for number in self.tiles:
-            self._turn(number)
+        for load in self.tiles:
+            self._turn(load)
         self._rows(0)
 
     def _turn(self, number: int) -> None:
