@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 from scopert.errors import CancelledError, InvalidArgumentError
 from scopert.graph.dtypes import DType, as_dtype, resource, string, variant
 from scopert.graph.kernel import Origin, bind
-from scopert.graph.opdef import READS, VIEW, WRITES, find_op, keyword_only
+from scopert.graph.opdef import HOST, READS, VIEW, WRITES, find_op, keyword_only
 from scopert.graph.shape import is_compatible
 from scopert.graph.shape import text as shape_text
 from scopert.program.expression import Access, Fused, Node
@@ -25,7 +25,7 @@ from scopert.program.ir import DEAD, FUSED, LOOP, READ, Fetch, Loop, Program, St
 from scopert.program.memory import Memory
 
 __all__ = [
-    "DEAD", "FUSED", "LOOP", "READ", "VIEW", "WRITES", "Access", "Backend", "BackendSpec", "CancelledError",
+    "DEAD", "FUSED", "HOST", "LOOP", "READ", "VIEW", "WRITES", "Access", "Backend", "BackendSpec", "CancelledError",
     "Capabilities", "DType", "Executable", "Fetch", "Fused", "InvalidArgumentError", "Kernel", "Loop", "Memory",
     "Node", "Origin", "Program", "RunContext", "Step", "StepFailed", "TraceRow", "Value", "VariableRef", "as_dtype",
     "bind", "check_step", "generic_kernel", "last_uses", "select_kernel", "select_kernel_into", "shape_text",

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from scopert.backend import (
-    DEAD,
     FUSED,
     Kernel,
     Memory,
@@ -22,7 +21,8 @@ from scopert.backend import (
     last_uses,
     select_kernel_into,
 )
-from scopert_numpy.executable import NumpyExecutable, dead_fetch, result
+from scopert_numpy.executable import NumpyExecutable, results
+from scopert_numpy.quiet import quiet_for
 from scopert_numpy.steps import Binder, Row, run_rows, run_traced
 from scopert_numpy.verify import verified_into
 
@@ -54,6 +54,7 @@ class PlannedExecutable:
         self._plain_rows = self._binder.rows(program, forget)
         self._position = {id(step): number for number, step in enumerate(program.steps)}
         self._feeds = program.feeds
+        self._quiet = quiet_for(program)
         self._fetches = tuple([(fetch.slot, fetch.shared) for fetch in program.fetches])
         self._clear = tuple(dict.fromkeys((*program.feeds, *[fetch.slot for fetch in program.fetches])))
         self._shapes = self._variable_shapes()
@@ -78,12 +79,11 @@ class PlannedExecutable:
         for slot, array in zip(self._feeds, feeds, strict=True):
             values[slot] = array
         try:
-            with np.errstate(all="ignore"):
-                if trace is None:
-                    run_rows(frame.rows, values)
-                else:
-                    run_traced(frame.rows, values, trace)
-            results = [result(values[slot], shared) for slot, shared in self._fetches]
+            if trace is None:
+                self._quiet(run_rows, frame.rows, values)
+            else:
+                self._quiet(run_traced, frame.rows, values, trace)
+            made = results(self._fetches, values)
         except StepFailed as failure:
             values[:] = frame.initial
             raise self._explained(failure) from failure.__cause__
@@ -95,10 +95,7 @@ class PlannedExecutable:
             values[slot] = initial[slot]
         if len(self._free) < _LARGEST_POOL:
             self._free.append(frame)
-        for value in results:
-            if value is DEAD:
-                raise dead_fetch(results)
-        return results
+        return made
 
     def _explained(self, failure: StepFailed) -> StepFailed:
         """The failure as the generic kernel reports it, for a step whose own one filled given memory."""
@@ -106,8 +103,7 @@ class PlannedExecutable:
         if position is None or not self._fills[position]:
             return failure
         try:
-            with np.errstate(all="ignore"):
-                self._plain_rows[position][0](*failure.inputs)
+            self._quiet(self._plain_rows[position][0], *failure.inputs)
         except Exception as error:
             failure.__cause__ = error
         return failure
