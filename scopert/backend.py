@@ -17,17 +17,19 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 from scopert.errors import CancelledError, InvalidArgumentError
 from scopert.graph.dtypes import DType, as_dtype, resource, string, variant
 from scopert.graph.kernel import Origin, bind
-from scopert.graph.opdef import READS, VIEW, WRITES, find_op, keyword_only
+from scopert.graph.opdef import HOST, READS, VIEW, WRITES, find_op, keyword_only
 from scopert.graph.shape import is_compatible
 from scopert.graph.shape import text as shape_text
 from scopert.program.expression import Access, Fused, Node
 from scopert.program.ir import DEAD, FUSED, LOOP, READ, Fetch, Loop, Program, Step, Value
+from scopert.program.memory import Memory
 
 __all__ = [
-    "DEAD", "FUSED", "LOOP", "READ", "VIEW", "WRITES", "Access", "Backend", "BackendSpec", "CancelledError",
-    "Capabilities", "DType", "Executable", "Fetch", "Fused", "InvalidArgumentError", "Kernel", "Loop", "Node",
-    "Origin", "Program", "RunContext", "Step", "StepFailed", "TraceRow", "Value", "VariableRef", "as_dtype", "bind",
-    "check_step", "generic_kernel", "last_uses", "select_kernel", "shape_text", "verifying",
+    "DEAD", "FUSED", "HOST", "LOOP", "READ", "VIEW", "WRITES", "Access", "Backend", "BackendSpec", "CancelledError",
+    "Capabilities", "DType", "Executable", "Fetch", "Fused", "InvalidArgumentError", "Kernel", "Loop", "Memory",
+    "Node", "Origin", "Program", "RunContext", "Step", "StepFailed", "TraceRow", "Value", "VariableRef", "as_dtype",
+    "bind", "check_step", "generic_kernel", "last_uses", "select_kernel", "select_kernel_into", "shape_text",
+    "verifying",
 ]  # fmt: skip
 
 
@@ -39,6 +41,8 @@ class Capabilities:
     ----------
     device_memory : bool
         Arrays live in memory of their own, and must be moved to the host to be seen.
+    fuses : bool
+        Runs FUSED steps. Without it, operations reach the backend one by one.
     computes : bool
         Steps produce numbers (false for the null backend, which only knows shapes).
     strings : bool
@@ -48,6 +52,7 @@ class Capabilities:
     """
 
     device_memory: bool = False
+    fuses: bool = False
     computes: bool = True
     strings: bool = True
     threads: bool = True
@@ -55,11 +60,24 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """A backend's own kernel for an op, used where `when(origin)` holds; the first that fits wins."""
+    """A backend's own kernel for an op, used where `when(origin)` holds; the first that fits wins.
+
+    Attributes
+    ----------
+    op : str
+    function : callable
+        ``f(xp, *inputs, *, attrs)``.
+    when : callable, optional
+    out : bool
+        It has a keyword `out`: memory of the result's type and shape (a tuple for several results), which it
+        fills. It stands beside the kernel that returns new memory, and computes the same to the bit. That of an
+        elementwise op must bear that `out` is the memory of an input.
+    """
 
     op: str
     function: Callable[..., Any]
     when: Callable[[Origin], bool] | None = None
+    out: bool = False
 
 
 #: A step, when it began, when it ended, and how many bytes its outputs have.
@@ -74,6 +92,10 @@ class VariableRef(Protocol):
 
     @property
     def initialized(self) -> bool: ...
+
+    @property
+    def shape(self) -> tuple[int, ...] | None:
+        """The shape of the value, or of the place for it; None if neither is known."""
 
     def read(self) -> Any:
         """A view of the value; FailedPreconditionError if there is none yet."""
@@ -180,7 +202,7 @@ def select_kernel(
         If the op has no kernel at all.
     """
     for kernel in (own or {}).get(step.op, ()):
-        if kernel.when is None or kernel.when(step.origin):
+        if not kernel.out and (kernel.when is None or kernel.when(step.origin)):
             return bind(kernel.function, keyword_only(kernel.function), xp, step.origin, context)
     if step.kernel is None:
         raise StepFailed(step, ()) from NotImplementedError(f"there is no kernel for operations of type {step.op!r}")
@@ -199,6 +221,17 @@ def generic_kernel(op: str) -> Callable[..., Any]:
     if found is None or found.kernel is None:
         raise LookupError(f"there is no kernel for operations of type {op!r}")
     return found.kernel
+
+
+def select_kernel_into(
+    step: Step, xp: Any, context: RunContext, own: Mapping[str, Sequence[Kernel]]
+) -> Callable[..., Any] | None:
+    """The callable of a step that fills given memory, ``f(*inputs, out=array)``; None if there is none."""
+    for kernel in own.get(step.op, ()):
+        if kernel.out and (kernel.when is None or kernel.when(step.origin)):
+            keywords = tuple([name for name in keyword_only(kernel.function) if name != "out"])
+            return bind(kernel.function, keywords, xp, step.origin, context)
+    return None
 
 
 def last_uses(program: Program) -> list[tuple[int, ...]]:

@@ -10,6 +10,7 @@ import numpy as np
 from scopert.backend import Capabilities, DType, Executable, Kernel, Program, RunContext
 from scopert_numpy.executable import NumpyExecutable
 from scopert_numpy.matmul import WithBlas, uses_blas
+from scopert_numpy.planned import PlannedExecutable
 
 # NumPy aligns to 16 bytes only; layouts count on 256.
 _ALIGNMENT = 256
@@ -20,7 +21,7 @@ class NumpyBackend:
 
     name = "numpy"
     xp: Any = np
-    capabilities = Capabilities()
+    capabilities = Capabilities(fuses=True)
 
     def __init__(self, device: int = 0) -> None:
         if device != 0:
@@ -58,9 +59,13 @@ class NumpyBackend:
         return KERNELS
 
     def compile(self, program: Program, context: RunContext) -> Executable:
-        """Binds every step's kernel."""
+        """Binds every step's kernel, and its place where the program has a memory plan."""
         own: dict[str, list[Kernel]] = {}
         for kernel in self.kernels():
             own.setdefault(kernel.op, []).append(kernel)
-        executable = NumpyExecutable(program, context, own)
+        executable: Executable
+        if program.memory is not None and program.memory.nbytes:
+            executable = PlannedExecutable(program, context, own, self.allocate, self.view)
+        else:
+            executable = NumpyExecutable(program, context, own)
         return WithBlas(executable) if uses_blas(program) else executable

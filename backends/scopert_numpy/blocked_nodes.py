@@ -51,7 +51,8 @@ def function(op: str) -> Callable[..., Any]:
         return _cast
     if op == "erf":
         return _erf()
-    return UFUNCS[op]
+    found: Callable[..., Any] = UFUNCS[op]
+    return found
 
 
 def identity(op: str, dtype: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from scopert.backend import DEAD, InvalidArgumentError, Kernel, Program, RunContext, TraceRow, last_uses
+from scopert_numpy.quiet import quiet_for
 from scopert_numpy.steps import Binder, run_rows, run_traced
 
 
@@ -23,29 +24,37 @@ class NumpyExecutable:
         self._rows = binder.rows(program, last_uses(program))
         self._feeds = program.feeds
         self._fetches = tuple((fetch.slot, fetch.shared) for fetch in program.fetches)
+        self._quiet = quiet_for(program)
 
     def run(self, feeds: Sequence[Any], trace: list[TraceRow] | None = None) -> list[Any]:
         """Runs once, in the calling thread."""
         values = self._slots.copy()
         for slot, array in zip(self._feeds, feeds, strict=True):
             values[slot] = array
-        with np.errstate(all="ignore"):
-            if trace is None:
-                run_rows(self._rows, values)
-            else:
-                run_traced(self._rows, values, trace)
-        results = [_result(values[slot], shared) for slot, shared in self._fetches]
-        for number, value in enumerate(results):
-            if value is DEAD:
-                raise InvalidArgumentError(
-                    None, None, f"Retval[{number}] does not have value: it stands in a branch that was not taken"
-                )
-        return results
+        if trace is None:
+            self._quiet(run_rows, self._rows, values)
+        else:
+            self._quiet(run_traced, self._rows, values, trace)
+        return results(self._fetches, values)
 
 
-def _result(value: Any, shared: bool) -> Any:
-    if isinstance(value, np.ndarray):
-        if not value.ndim:
-            return value[()]
-        return value.copy() if shared or not value.flags.writeable else value
-    return value
+def results(fetches: Sequence[tuple[int, bool]], values: Sequence[Any]) -> list[Any]:
+    """What the caller gets: his alone from now on."""
+    made = []
+    for slot, shared in fetches:
+        value = values[slot]
+        if type(value) is np.ndarray:
+            if not value.ndim:
+                value = value[()]
+            elif shared or not value.flags.writeable:
+                value = value.copy()
+        elif value is DEAD:
+            raise _dead_fetch(len(made))
+        made.append(value)
+    return made
+
+
+def _dead_fetch(number: int) -> InvalidArgumentError:
+    return InvalidArgumentError(
+        None, None, f"Retval[{number}] does not have value: it stands in a branch that was not taken"
+    )

@@ -12,6 +12,7 @@ import numpy as np
 
 from scopert.backend import (
     DEAD,
+    FUSED,
     LOOP,
     READ,
     WRITES,
@@ -37,7 +38,8 @@ class Binder:
     def __init__(self, context: RunContext, kernels: Mapping[str, Sequence[Kernel]]) -> None:
         self.context = context
         self._kernels = kernels
-        self._verify = verifying()
+        self.verifies = verifying()
+        self._fused: dict[int, Callable[..., Any]] = {}
 
     def slots(self, program: Program) -> list[Any]:
         """The values of all slots before a run."""
@@ -51,25 +53,28 @@ class Binder:
     def rows(self, program: Program, forget: Sequence[tuple[int, ...]]) -> list[Row]:
         """The steps of a program, bound; `forget` says which slots each of them empties."""
         rows: list[Row] = []
-        fused = fused_functions(program)
-        for number, (step, old) in enumerate(zip(program.steps, forget, strict=True)):
+        self._fused.update(fused_functions(program))
+        for step, old in zip(program.steps, forget, strict=True):
             one = len(step.outputs) == 1
             outputs: Any = step.outputs[0] if one else step.outputs
-            function = fused[number] if number in fused else self._bind(step)
-            if self._verify and step.op != LOOP:
+            function = self.bind(step)
+            if self.verifies and step.op != LOOP:
                 function = verified(function, program, step)
             if step.guards:
                 function = _guarded(function, len(step.guards), len(step.outputs))
             rows.append((function, (*step.guards, *step.inputs), outputs, one, old, step))
         return rows
 
-    def _bind(self, step: Step) -> Callable[..., Any]:
+    def bind(self, step: Step) -> Callable[..., Any]:
+        """The callable of a step, without regard to its guards."""
         if step.op == READ:
             return _read_copy if step.copies else _read
         if step.op == LOOP:
             from scopert_numpy.loop import loop  # which needs rows for its own program
 
             function = loop(step, self)
+        elif step.op == FUSED:
+            return self._fused[id(step)]
         else:
             function = select_kernel(step, np, self.context, self._kernels)
         if WRITES in step.traits:

@@ -29,6 +29,32 @@ def verified(function: Callable[..., Any], program: Program, step: Step) -> Call
     return call
 
 
+def verified_into(function: Callable[..., Any], plain: Callable[..., Any], step: Step) -> Callable[..., Any]:
+    """The same function, which fills memory: it must compute what `plain` does, and leave other inputs alone."""
+
+    def call(*inputs: Any, out: Any) -> Any:
+        places = out if isinstance(out, tuple) else (out,)
+        expected = plain(*inputs)
+        others = [(value, value.copy()) for value in inputs if isinstance(value, np.ndarray) and value.size]
+        others = [pair for pair in others if not any(np.may_share_memory(pair[0], place) for place in places)]
+        made = function(*inputs, out=out)
+        for place, filled, wanted in zip(
+            places, made if isinstance(out, tuple) else (made,), expected if isinstance(out, tuple) else (expected,),
+            strict=True,
+        ):  # fmt: skip
+            assert filled is place, f"{step.op} did not return the memory that it was given"
+            assert place.shape == wanted.shape, f"{step.op} filled {place.shape}, the generic kernel {wanted.shape}"
+            same = place.tobytes() == wanted.tobytes() or np.array_equal(
+                place, wanted, equal_nan=place.dtype.kind in "fcV"
+            )
+            assert same, f"{step.op} fills memory with other numbers than the generic kernel computes"
+        for value, copy in others:
+            assert value.tobytes() == copy.tobytes(), f"{step.op} changed an input"
+        return made
+
+    return call
+
+
 def _read_only(value: Any) -> Any:
     if not isinstance(value, np.ndarray):
         return value

@@ -6,6 +6,7 @@ from scopert.contrib import layers as layers
 from scopert.contrib import metrics as metrics
 from scopert.contrib import nn as nn
 from scopert.contrib import rnn as rnn
+from scopert.contrib import seq2seq as seq2seq
 from scopert.contrib import signal as signal
 from scopert.contrib import slim as slim
 from scopert.contrib import util as util
@@ -16,6 +17,7 @@ __all__ = [
     "metrics",
     "nn",
     "rnn",
+    "seq2seq",
     "signal",
     "slim",
     "util",

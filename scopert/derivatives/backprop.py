@@ -17,7 +17,7 @@ from scopert.derivatives.between import between_ops, count_pending, is_trainable
 from scopert.derivatives.control_flow import FlowState, check_not_initial_value, flow_state, zeros_outside_loop
 from scopert.derivatives.registry import rule_of
 from scopert.derivatives.seeds import as_tensors_or_slices, initial_gradients
-from scopert.graph import dtypes
+from scopert.graph import dtypes, source
 from scopert.graph.graph import Graph
 from scopert.graph.indexed_slices import IndexedSlices
 from scopert.graph.operation import Operation
@@ -200,7 +200,9 @@ class _Walk:
             try:
                 rule = rule_of(op)
             except LookupError:
-                raise LookupError(f"No gradient defined for operation '{op.name}' (op type: {op.type})") from None
+                raise LookupError(
+                    f"No gradient defined for operation '{op.name}' (op type: {op.type})\n  made at {_place(op)}"
+                ) from None
         if flow is not None:
             flow.enter_gradient(op, before=False)
         context = op._control_flow_context
@@ -240,6 +242,7 @@ class _Walk:
         if len(in_grads) != len(op._inputs) and op.type not in ("While", "StatelessWhile"):
             raise ValueError(
                 f"Num gradients {len(in_grads)} generated for op {op} do not match num inputs {len(op._inputs)}"
+                f"\n  made at {_place(op)}"
             )
         if self._gate and sum(grad is not None for grad in in_grads) > 1:
             with self._graph.device(None), self._graph.colocate_with(None, ignore_existing=True):
@@ -289,6 +292,11 @@ class _Walk:
         return False
 
 
+def _place(op: Operation) -> str:
+    """The user's file and line that made an operation."""
+    return source.text(op._location)
+
+
 def _take_shape(op: Operation, index: int, tensor: Tensor, grad: Any) -> None:
     """A gradient has the shape of what it is the gradient of."""
     if not isinstance(grad, Tensor) or tensor._dtype is dtypes.resource or grad._shape == tensor._shape:
@@ -300,6 +308,7 @@ def _take_shape(op: Operation, index: int, tensor: Tensor, grad: Any) -> None:
             "Incompatible shapes between op input and calculated input gradient.  "
             f"Forward operation: {op.name}.  Input index: {index}. "
             f"Original input shape: {tensor.shape}.  Calculated input gradient shape: {grad.shape}"
+            f"\n  made at {_place(op)}"
         ) from None
 
 

@@ -22,6 +22,8 @@ from scopert.graph.tensor import Shape, Tensor
 from scopert.public import public
 
 _EFFECTS = frozenset({HOST, RANDOM, READS, STATEFUL, WRITES})
+# Their whole point is that a run may feed another value.
+_FEEDABLE = frozenset({"PlaceholderWithDefault"})
 # Larger arrays are not computed while a graph is built.
 _LARGEST = 4096
 _DEEPEST = 32
@@ -69,6 +71,8 @@ def known_value(tensor: Tensor, depth: int = 0) -> Array | None:
         found = rule(op)
         return None if found is None else np.asarray(found)
     if depth > _DEEPEST or not op._inputs or op.opdef.kernel is None or op.opdef.traits & _EFFECTS:
+        return None
+    if op.type in _FEEDABLE:
         return None
     # A shape that is not known follows from the values of the inputs, and those are small.
     if (num_elements(tensor._shape) or 0) > _LARGEST:
@@ -150,7 +154,7 @@ def constant_value(tensor: Any, partial: bool = False) -> Any:
     if not isinstance(tensor, Tensor):
         return None if hasattr(tensor, "_as_graph_element") else tensor
     found = known_value(tensor) if _is_computed(tensor) else None
-    if found is None and partial and tensor.op.type == "Pack":
+    if found is None and partial and tensor.op.type == "Pack" and tensor.op.attrs["axis"] == 0:
         parts = [constant_value(item) for item in tensor.op.inputs]
         if any(part is not None for part in parts):
             mixed = np.empty(len(parts), dtype=object)

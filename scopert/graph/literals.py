@@ -24,6 +24,8 @@ def _fits(dtype: DType) -> Callable[[Any], bool]:
     if dtype.is_bool:
         return lambda v: isinstance(v, (bool, np.bool_))
     if dtype.is_integer or dtype.is_quantized:
+        if dtype.is_quantized:
+            return lambda v: False  # as in TensorFlow: only one-element tuples and arrays become quantized
         return lambda v: isinstance(v, (numbers.Integral, np.integer, Dimension))
     if dtype.is_floating:
         return lambda v: isinstance(v, (numbers.Real, np.integer, np.floating)) or _is_number_like(v)
@@ -118,7 +120,37 @@ def as_array(value: Any, dtype: DType | None = None) -> tuple[Array, DType]:
             return np.array(value, np.int32), dtypes.int32
         if kind is bool:
             return np.array(value), dtypes.bool
+    if dtype is not None and dtype.is_quantized and _is_of_tuples(value):
+        return np.array(value, dtype.as_numpy_dtype).view(dtype.np), dtype
+    if kind is list or kind is tuple:
+        quick = _from_numbers(value, dtype)
+        if quick is not None:
+            return quick
     return _from_python(_plain(value), dtype)
+
+
+# Which kinds of numbers NumPy may find in a list for it to be of a type, by the kind of that type.
+_ACCEPTED = {"b": "b", "i": "biu", "u": "biu", "f": "biuf", "V": "biuf", "c": "biufc"}
+
+
+def _from_numbers(value: Any, dtype: DType | None) -> tuple[Array, DType] | None:
+    """Lists of plain numbers at NumPy's speed; None for anything that needs a closer look."""
+    try:
+        array = np.array(value)
+    except (ValueError, TypeError, NotImplementedError, OverflowError):
+        return None
+    kind = array.dtype.kind
+    if kind not in "biuf" or not array.size:
+        return None
+    if dtype is not None:
+        if dtype.is_quantized or kind not in _ACCEPTED.get(dtype.np.kind, ""):
+            return None
+        return array.astype(dtype.np), dtype
+    if array.dtype == np.float64:
+        return array.astype(np.float32), dtypes.float32
+    if array.dtype == np.int64 and array.min() >= -0x80000000 and array.max() <= 0x7FFFFFFF:
+        return array.astype(np.int32), dtypes.int32
+    return array, as_dtype(array.dtype)
 
 
 def _from_array(array: Array, dtype: DType | None) -> tuple[Array, DType]:
@@ -141,6 +173,13 @@ def _wrapped(value: Any, dtype: DType) -> Array:
     if wide.size and wide.dtype.kind == "O":
         raise OverflowError
     return wide.astype(dtype.np)
+
+
+def _is_of_tuples(value: Any) -> bool:
+    """Whether the innermost elements of a nested list are tuples of one number."""
+    if isinstance(value, tuple):
+        return len(value) == 1
+    return isinstance(value, list) and all(map(_is_of_tuples, value))
 
 
 def _from_python(value: Any, dtype: DType | None) -> tuple[Array, DType]:

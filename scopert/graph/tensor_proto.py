@@ -114,7 +114,7 @@ def make_ndarray(tensor: Any) -> Array:
     kind = as_dtype(tensor.dtype)
     size = int(np.prod(target, dtype=np.int64))
     if tensor.tensor_content:
-        return np.frombuffer(tensor.tensor_content, kind.np).copy().reshape(target)
+        return np.frombuffer(tensor.tensor_content, kind.as_numpy_dtype).copy().reshape(target)
     if not kind.is_numpy_compatible:
         raise TypeError(f"Unsupported tensor type: {tensor.dtype}")
     stored = list(getattr(tensor, _FIELDS.get(kind, "int_val")))
@@ -126,7 +126,7 @@ def make_ndarray(tensor: Any) -> Array:
     elif kind in (dtypes.float16, dtypes.bfloat16):
         flat = np.array(stored, np.uint16).view(np.float16 if kind is dtypes.float16 else ml_dtypes.bfloat16)
     else:
-        flat = np.array(stored, kind.np)
+        flat = np.array(stored, kind.np).view(kind.as_numpy_dtype)
     if flat.size == size:
         return flat.reshape(target)
     if not flat.size:

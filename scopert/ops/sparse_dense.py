@@ -94,7 +94,10 @@ def _to_dense_kernel(
     else:
         result = xp.full(target, default_value, values.dtype)
     places = _places(xp, sparse_indices, target, validate_indices)
-    result[places] = values if target or not values.ndim else values[-1:].reshape(())
+    if target or not values.ndim:
+        result[places] = values
+    elif len(values):
+        result[()] = values[-1]
     return result
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from scopert.errors import InvalidArgumentError
@@ -51,7 +51,17 @@ def _shape_rule(names: list[str], states: int, sparse: bool, resource: bool) -> 
     return rule
 
 
-def _dense_kernel(rule: _Rule, names: list[str], states: int, flags: tuple[str, ...], resource: bool) -> Any:
+#: ``apply(rule, xp, views, others, flags)`` changes the views as ``rule(xp, *views, *others, **flags)`` does.
+Apply = Callable[[_Rule, Any, list[Any], Sequence[Any], dict[str, bool]], None]
+
+
+def _apply(rule: _Rule, xp: Any, views: list[Any], others: Sequence[Any], flags: dict[str, bool]) -> None:
+    rule(xp, *views, *others, **flags)
+
+
+def _dense_kernel(
+    rule: _Rule, names: list[str], states: int, flags: tuple[str, ...], resource: bool, apply: Apply = _apply
+) -> Any:
     full = [index for index, name in enumerate(names) if name in _FULL]
 
     def kernel(xp: Any, *inputs: Any, **given: bool) -> Any:
@@ -65,7 +75,7 @@ def _dense_kernel(rule: _Rule, names: list[str], states: int, flags: tuple[str, 
                     f"var and {names[index]} do not have the same shape: {list(views[0].shape)} and "
                     f"{list(found.shape)}",
                 )  # fmt: skip
-        rule(xp, *views, *inputs[states:], **given)
+        apply(rule, xp, views, inputs[states:], given)
         return None if resource else refs[0]
 
     return _with_flags(kernel, flags)
@@ -137,6 +147,14 @@ def _with_flags(kernel: Any, flags: tuple[str, ...]) -> Any:
     return kernel
 
 
+_DENSE: dict[str, tuple[_Rule, list[str], int, tuple[str, ...], bool]] = {}
+
+
+def dense_kernels(apply: Apply) -> dict[str, Any]:
+    """The kernels of the ops that update whole variables, by op, on top of a way to apply a rule."""
+    return {name: _dense_kernel(*row, apply) for name, row in _DENSE.items()}
+
+
 def _define(
     name: str, inputs: str, states: int, rule: _Rule, *, flags: str = "", resource: bool, sparse: bool = False
 ) -> OpDef:
@@ -148,6 +166,8 @@ def _define(
         key, value = flags.split("=")
         attrs += f"; {key}: bool = {value}"
     full_name = ("Resource" if resource else "") + ("Sparse" if sparse else "") + "Apply" + name
+    if not sparse:
+        _DENSE[full_name] = (rule, names, states, given, resource)
     return define_op(
         full_name,
         inputs=", ".join(_input_text(item, states, index, resource) for index, item in enumerate(names)),

@@ -22,6 +22,7 @@ from scopert.graph.kernel import Origin
 from scopert.graph.opdef import Kernel
 from scopert.graph.shape import text
 from scopert.program.expression import Fused
+from scopert.program.memory import Memory
 
 Shape = tuple[int | None, ...] | None
 
@@ -147,6 +148,8 @@ class Program:
         Slot -> operation that stands for the variable; the slot holds a `VariableRef`.
     steps : tuple of Step
     fetches : tuple of Fetch
+    memory : Memory, optional
+        Where the values lie, once the pass `place` has decided.
     """
 
     values: tuple[Value, ...]
@@ -156,6 +159,7 @@ class Program:
     steps: tuple[Step, ...]
     fetches: tuple[Fetch, ...]
     notes: tuple[str, ...] = field(default=())
+    memory: Memory | None = None
 
     def __str__(self) -> str:
         return "\n".join(_lines(self))

@@ -21,13 +21,14 @@ from scopert.nest import flatten_dict_items
 from scopert.program.ir import Program
 from scopert.program.lower import lower
 from scopert.program.order import CycleError
+from scopert.program.passes.pipeline import PIPELINE, UNFUSED
 from scopert.runtime.backends import open_backend
 from scopert.runtime.context import SessionContext
 from scopert.runtime.devices import DeviceAttributes, session_devices
 from scopert.runtime.dispatch import ShapeDispatch
 from scopert.runtime.failures import op_error
 from scopert.runtime.feeds import feed_array, feed_tensor
-from scopert.runtime.fetches import FetchPlan, expand_feed, run_key
+from scopert.runtime.fetches import PLAIN_KINDS, FetchPlan, expand_feed, run_key
 from scopert.runtime.options import ConfigProto, OptimizerOptions, RunMetadata, RunOptions, unsupported, unsupported_run
 from scopert.runtime.placement import Placement
 from scopert.runtime.store import VariableStore
@@ -161,7 +162,10 @@ class BaseSession:
         feeds: Sequence[Any]
         if found is not None:
             executable, tensors, build = found
-            feeds = [self._feed(t, v) for t, v in zip(tensors, feed_dict.values(), strict=True)] if feed_dict else ()
+            feeds = ()
+            if feed_dict:
+                handles = self._context.handles
+                feeds = [feed_array(t, v, handles) for t, v in zip(tensors, feed_dict.values(), strict=True)]
         else:
             plan = FetchPlan(self._graph, fetches, self)
             pairs = self._feed_pairs(feed_dict)
@@ -207,7 +211,8 @@ class BaseSession:
             found = self._executables.get(key)
             if found is None:
                 program = self.program(tensors, operations, feeds)
-                made = ShapeDispatch(program, self.compile) if self._optimizes else self.compile(program)
+                passes = PIPELINE if self._backend.capabilities.fuses else UNFUSED
+                made = ShapeDispatch(program, self.compile, passes) if self._optimizes else self.compile(program)
                 found = self._executables[key] = made
                 while len(self._executables) > _LARGEST_CACHE:
                     self._executables.popitem(last=False)
@@ -299,14 +304,33 @@ class BaseSession:
             raise TypeError("`feed_list` must be a list or tuple.")
         keys = tuple(feed_list or ())
         # Made now, so that mistakes show here and not with the first call.
-        FetchPlan(self._graph, fetches, self)
+        plan = FetchPlan(self._graph, fetches, self)
+        plain = self._plain_runs and all(type(key) in PLAIN_KINDS for key in keys) and len({*keys}) == len(keys)
+        tensors = [feed_tensor(self._graph, key) for key in keys] if plain else []
+        build, handles = plan.build, self._context.handles
+        # As of this number of changes to the graph.
+        prepared: tuple[int, Any] = (-1, None)
 
         def call(*values: Any, **keywords: Any) -> Any:
+            nonlocal prepared
             if len(values) != len(keys):
                 raise TypeError(f"the callable takes {len(keys)} values for its feeds, got {len(values)}")
-            if keywords and (not accept_options or keywords.keys() - {"options", "run_metadata"}):
-                raise TypeError(f"the callable does not take the keywords {sorted(keywords)}")
-            return self.run(fetches, dict(zip(keys, values, strict=True)), **keywords)
+            if keywords or not plain:
+                if keywords and (not accept_options or keywords.keys() - {"options", "run_metadata"}):
+                    raise TypeError(f"the callable does not take the keywords {sorted(keywords)}")
+                return self.run(fetches, dict(zip(keys, values, strict=True)), **keywords)
+            if self._closed:
+                raise RuntimeError("Attempted to use a closed Session.")
+            changes, executable = prepared
+            if changes != self._graph._changes:
+                changes = self._graph._changes
+                executable = self._executable(plan.tensors, plan.operations, tensors)
+                prepared = (changes, executable)
+            feeds = [feed_array(tensor, value, handles) for tensor, value in zip(tensors, values, strict=True)]
+            try:
+                return build(run_observed(executable, feeds, None) if OBSERVERS else executable.run(feeds))
+            except StepFailed as failure:
+                raise op_error(failure, self._graph) from failure.__cause__
 
         return call
 

@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from scopert.backend import Executable, Program, TraceRow
-from scopert.program.passes.pipeline import optimised
+from scopert.program.passes.base import Pass
+from scopert.program.passes.pipeline import PIPELINE, optimised
 
 _LOG = logging.getLogger("scopert")
 
@@ -30,11 +31,16 @@ class ShapeDispatch:
         As lowered.
     compile_program : callable
         ``Program -> Executable``.
+    passes : sequence of Pass
+        What it goes through.
     """
 
-    def __init__(self, program: Program, compile_program: Callable[[Program], Executable]) -> None:
+    def __init__(
+        self, program: Program, compile_program: Callable[[Program], Executable], passes: Sequence[Pass] = PIPELINE
+    ) -> None:
         self._program = program
         self._compile = compile_program
+        self._passes = passes
         self._lock = threading.RLock()
         self._found: OrderedDict[Signature, Executable] = OrderedDict()
         self._count = 0
@@ -53,7 +59,7 @@ class ShapeDispatch:
 
     def program_for(self, signature: Signature) -> Program:
         """The program that runs for feeds of these shapes."""
-        return optimised(self._program, signature)
+        return optimised(self._program, signature, self._passes)
 
     def _executable(self, signature: Signature) -> Executable:
         with self._lock:
@@ -62,7 +68,7 @@ class ShapeDispatch:
                 return self._one_for_all()
             if found is None:
                 self._count += 1
-                found = self._found[signature] = self._compile(optimised(self._program, signature))
+                found = self._found[signature] = self._compile(self.program_for(signature))
                 if len(self._found) > KEPT:
                     self._found.popitem(last=False)
             else:

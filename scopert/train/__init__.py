@@ -50,12 +50,8 @@ from scopert.train.loops import basic_train_loop as basic_train_loop
 from scopert.train.loops import checkpoints_iterator as checkpoints_iterator
 from scopert.train.meta_graph import export_meta_graph as export_meta_graph
 from scopert.train.momentum import MomentumOptimizer as MomentumOptimizer
-from scopert.train.monitored_session import ChiefSessionCreator as ChiefSessionCreator
 from scopert.train.monitored_session import MonitoredSession as MonitoredSession
-from scopert.train.monitored_session import MonitoredTrainingSession as MonitoredTrainingSession
-from scopert.train.monitored_session import SessionCreator as SessionCreator
 from scopert.train.monitored_session import SingularMonitoredSession as SingularMonitoredSession
-from scopert.train.monitored_session import WorkerSessionCreator as WorkerSessionCreator
 from scopert.train.moving_averages import ExponentialMovingAverage as ExponentialMovingAverage
 from scopert.train.object_checkpoint import Checkpoint as Checkpoint
 from scopert.train.optimizer import Optimizer as Optimizer
@@ -68,6 +64,9 @@ from scopert.train.rmsprop import RMSPropOptimizer as RMSPropOptimizer
 from scopert.train.saver import Saver as Saver
 from scopert.train.saver_graph import SaverDef as SaverDef
 from scopert.train.scaffold import Scaffold as Scaffold
+from scopert.train.session_creator import ChiefSessionCreator as ChiefSessionCreator
+from scopert.train.session_creator import SessionCreator as SessionCreator
+from scopert.train.session_creator import WorkerSessionCreator as WorkerSessionCreator
 from scopert.train.session_manager import SessionManager as SessionManager
 from scopert.train.session_run_hook import SessionRunArgs as SessionRunArgs
 from scopert.train.session_run_hook import SessionRunContext as SessionRunContext
@@ -81,6 +80,7 @@ from scopert.train.step_hooks import NanLossDuringTrainingError as NanLossDuring
 from scopert.train.step_hooks import NanTensorHook as NanTensorHook
 from scopert.train.step_hooks import StopAtStepHook as StopAtStepHook
 from scopert.train.supervisor import Supervisor as Supervisor
+from scopert.train.training_session import MonitoredTrainingSession as MonitoredTrainingSession
 from scopert.train.warm_start import init_from_checkpoint as init_from_checkpoint
 from scopert.train.warm_start import warm_start as warm_start
 from scopert.train.writing_hooks import CheckpointSaverHook as CheckpointSaverHook

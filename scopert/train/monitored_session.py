@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import logging
-import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,94 +17,13 @@ from scopert.runtime.options import RunMetadata, RunOptions
 from scopert.train.coordinator import Coordinator
 from scopert.train.queue_runner import start_queue_runners
 from scopert.train.scaffold import Scaffold
-from scopert.train.session_manager import SessionManager
+from scopert.train.session_creator import ChiefSessionCreator, SessionCreator
 from scopert.train.session_run_hook import SessionRunArgs, SessionRunContext, SessionRunHook, SessionRunValues
-from scopert.train.writing_hooks import CheckpointSaverHook, StepCounterHook, SummarySaverHook
 
 _log = logging.getLogger("scopert")
 # Errors after which a session is made anew.
 _LOST = (AbortedError, UnavailableError)
 _DEFAULT: Any = object()
-
-
-@public("train.SessionCreator")
-class SessionCreator:
-    """What makes the session of a `MonitoredSession`."""
-
-    def create_session(self) -> Any:
-        """A session that is ready."""
-        raise NotImplementedError(f"{type(self).__name__} does not say how a session is made")
-
-
-class _ManagedCreator(SessionCreator):
-    def __init__(self, scaffold: Scaffold | None, master: str, config: Any) -> None:
-        self._scaffold = scaffold or Scaffold()
-        self._master = master
-        self._config = config
-        self._session_manager: SessionManager | None = None
-
-    def _manager(self) -> SessionManager:
-        if self._session_manager is None:
-            self._session_manager = SessionManager(
-                local_init_op=self._scaffold.local_init_op,
-                local_init_feed_dict=self._scaffold.local_init_feed_dict,
-                ready_op=self._scaffold.ready_op,
-                ready_for_local_init_op=self._scaffold.ready_for_local_init_op,
-                graph=get_default_graph(),
-            )
-        return self._session_manager
-
-
-@public("train.ChiefSessionCreator")
-class ChiefSessionCreator(_ManagedCreator):
-    """Makes a session from a checkpoint if there is one, else by the initializers.
-
-    Parameters
-    ----------
-    scaffold : Scaffold, optional
-    master : str
-    config : ConfigProto, optional
-    checkpoint_dir, checkpoint_filename_with_path : str, optional
-    """
-
-    def __init__(
-        self, scaffold: Scaffold | None = None, master: str = "", config: Any = None,
-        checkpoint_dir: str | None = None, checkpoint_filename_with_path: str | None = None,
-    ) -> None:  # fmt: skip
-        super().__init__(scaffold, master, config)
-        self._folder = checkpoint_dir
-        self._path = checkpoint_filename_with_path
-
-    def create_session(self) -> Any:
-        scaffold = self._scaffold.finalize()
-        return self._manager().prepare_session(
-            self._master, saver=scaffold.saver, checkpoint_dir=self._folder,
-            checkpoint_filename_with_path=self._path, config=self._config, init_op=scaffold.init_op,
-            init_feed_dict=scaffold.init_feed_dict, init_fn=scaffold.init_fn,
-        )  # fmt: skip
-
-
-@public("train.WorkerSessionCreator")
-class WorkerSessionCreator(_ManagedCreator):
-    """Makes a session once somebody else has initialized the model.
-
-    Parameters
-    ----------
-    scaffold : Scaffold, optional
-    master : str
-    config : ConfigProto, optional
-    max_wait_secs : float
-    """
-
-    def __init__(
-        self, scaffold: Scaffold | None = None, master: str = "", config: Any = None, max_wait_secs: float = 30 * 60
-    ) -> None:
-        super().__init__(scaffold, master, config)
-        self._max_wait = max_wait_secs
-
-    def create_session(self) -> Any:
-        self._scaffold.finalize()
-        return self._manager().wait_for_session(self._master, config=self._config, max_wait_secs=self._max_wait)
 
 
 class _HookedSession:
@@ -431,68 +349,3 @@ class SingularMonitoredSession(_MonitoredBase):
     def raw_session(self) -> Any:
         """The session without hooks."""
         return self._tf_sess()
-
-
-def _interval(steps: Any, secs: Any, default_steps: int | None, default_secs: float | None) -> tuple[Any, Any]:
-    """The interval in steps and in seconds; giving one switches off the default of the other."""
-    if steps is _DEFAULT and secs is _DEFAULT:
-        return default_steps, default_secs
-    return None if steps is _DEFAULT else steps, None if secs is _DEFAULT else secs
-
-
-@public("train.MonitoredTrainingSession")
-def MonitoredTrainingSession(
-    master: str = "", is_chief: bool = True, checkpoint_dir: str | None = None, scaffold: Scaffold | None = None,
-    hooks: Sequence[SessionRunHook] | None = None, chief_only_hooks: Sequence[SessionRunHook] | None = None,
-    save_checkpoint_secs: Any = _DEFAULT, save_summaries_steps: Any = _DEFAULT, save_summaries_secs: Any = _DEFAULT,
-    config: Any = None, stop_grace_period_secs: float = 120, log_step_count_steps: int | None = 100,
-    max_wait_secs: float = 7200, save_checkpoint_steps: Any = _DEFAULT, summary_dir: str | None = None,
-) -> MonitoredSession:  # fmt: skip
-    """A `MonitoredSession` that writes checkpoints, summaries and its speed.
-
-    Parameters
-    ----------
-    master : str
-    is_chief : bool
-        Initializes and writes; others wait for the chief.
-    checkpoint_dir : str, optional
-        Restored from, and written to.
-    scaffold : Scaffold, optional
-    hooks, chief_only_hooks : list of SessionRunHook, optional
-    save_checkpoint_secs, save_checkpoint_steps : optional
-        Default: every 600 seconds.
-    save_summaries_steps, save_summaries_secs : optional
-        Default: every 100 steps.
-    config : ConfigProto, optional
-    stop_grace_period_secs : float
-    log_step_count_steps : int, optional
-    max_wait_secs : float
-        How long others wait.
-    summary_dir : str, optional
-        Default: `checkpoint_dir`.
-    """
-    summary_steps, summary_secs = _interval(save_summaries_steps, save_summaries_secs, 100, None)
-    checkpoint_steps, checkpoint_secs = _interval(save_checkpoint_steps, save_checkpoint_secs, None, 600)
-    scaffold = scaffold or Scaffold()
-    if not is_chief:
-        worker = WorkerSessionCreator(scaffold, master, config, max_wait_secs)
-        return MonitoredSession(worker, hooks, stop_grace_period_secs)
-    every: list[SessionRunHook] = list(chief_only_hooks or ())
-    folder = summary_dir or checkpoint_dir
-    if folder:
-        if log_step_count_steps and log_step_count_steps > 0:
-            every.append(StepCounterHook(every_n_steps=log_step_count_steps, output_dir=folder))
-        if (summary_steps and summary_steps > 0) or (summary_secs and summary_secs > 0):
-            every.append(
-                SummarySaverHook(scaffold=scaffold, save_steps=summary_steps, save_secs=summary_secs, output_dir=folder)
-            )
-    if checkpoint_dir and ((checkpoint_secs and checkpoint_secs > 0) or (checkpoint_steps and checkpoint_steps > 0)):
-        os.makedirs(checkpoint_dir, exist_ok=True)
-        every.append(
-            CheckpointSaverHook(
-                checkpoint_dir, save_steps=checkpoint_steps, save_secs=checkpoint_secs, scaffold=scaffold
-            )
-        )
-    every += hooks or ()
-    creator = ChiefSessionCreator(scaffold, master, config, checkpoint_dir)
-    return MonitoredSession(creator, every, stop_grace_period_secs)

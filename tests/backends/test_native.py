@@ -251,3 +251,25 @@ def batch_norm(n: int, c: int) -> Fused:
 def test_batch_norm(threads: int) -> None:
     n, c = 2000, 48
     agree(batch_norm(n, c), [rand(n, c) + 2, rand(c), rand(c, seed=1)], [float32] * 5, [n * c, c, c, c, n * c], threads)
+
+
+def test_bound_to_arrays_that_nobody_else_keeps() -> None:
+    import gc
+
+    here = engine(2)
+    assert here is not None
+    for body, count in ((softmax(300, 40), 1), (batch_norm(2000, 48), 3)):
+        shapes = [(300, 40)] if count == 1 else [(2000, 48), (48,), (48,)]
+        room = [300 * 40, 300] if count == 1 else [2000 * 48, 48, 48, 48, 2000 * 48]
+        (function,) = here.compile([(body, [float32] * count, [float32] * len(room))])
+        assert function is not None
+        inputs = [rand(*shape, seed=k) for k, shape in enumerate(shapes)]
+        made, expected = ([np.zeros(n, np.float32) for n in room] for _ in range(2))
+        function(inputs, expected)
+        bound = function.bind([x.copy() for x in inputs], made)
+        del function
+        gc.collect()
+        _ = [rand(2000, 48) for _ in range(5)]
+        bound()
+        for a, b in zip(made, expected, strict=True):
+            np.testing.assert_array_equal(a, b)

@@ -228,11 +228,38 @@ def savers(tf):
     return [found.filename_tensor_name, found.save_tensor_name, found.restore_op_name, found.max_to_keep]
 
 
+def embeddings(tf):
+    table = tf.get_variable("w", [10, 2])
+    resource = tf.get_variable("r", [10, 2], use_resource=True)
+    parts = tf.get_variable("p", [10, 2], partitioner=tf.fixed_size_partitioner(3))
+    ids = tf.placeholder(tf.int32, [None, 3], name="ids")
+    rows = [
+        tf.nn.embedding_lookup(table, ids),
+        tf.nn.embedding_lookup(resource, ids, name="q"),
+        tf.nn.embedding_lookup(table, ids, max_norm=1.0),
+        tf.nn.embedding_lookup(parts, ids),
+        tf.nn.embedding_lookup([table, resource, table], ids, partition_strategy="div", max_norm=2.0),
+    ]
+    sparse = tf.SparseTensor([[0, 0], [0, 1], [1, 0]], tf.constant([1, 3, 3], tf.int64), [2, 2])
+    weights = tf.SparseTensor([[0, 0], [0, 1], [1, 0]], tf.constant([1.0, 3.0, 3.0]), [2, 2])
+    sums = [
+        tf.nn.embedding_lookup_sparse(table, sparse, weights),
+        tf.nn.embedding_lookup_sparse(table, sparse, None, combiner="sum"),
+        tf.nn.embedding_lookup_sparse(table, sparse, None, combiner="sqrtn"),
+        tf.nn.embedding_lookup_sparse(table, sparse, weights, combiner="sqrtn", max_norm=1.0),
+        tf.nn.embedding_lookup_sparse([table, table], sparse, weights, combiner="sum"),
+        tf.nn.embedding_lookup_sparse(tf.constant([[1.0], [2.0]], tf.float16), sparse, None, combiner="mean"),
+    ]
+    gradients = tf.gradients(rows[:2] + sums[:2], [table, resource])
+    return [_names(rows + sums), [item.dtype.name for item in sums], _names(gradients)]
+
+
 PROGRAMS = {
     function.__name__: function
     for function in (
         chain, diamond, several_paths, gated_and_placed, unknown_shapes, given_gradients, stopped, unconnected,
         half_used, rows, second_order, overridden, own_derivative, clipped, errors, decays, averages, savers,
+        embeddings,
     )
 }  # fmt: skip
 

@@ -92,9 +92,16 @@ def test_rules_are_checked():
         with tf.get_default_graph().gradient_override_map({"Exp": name}):
             return tf.exp(x)
 
+    with tf.get_default_graph().gradient_override_map({"Exp": "NobodyRegistered"}), tf.name_scope("deep"):
+        unknown = tf.exp(x)
+    with pytest.raises(LookupError, match=r"No gradient defined for operation 'deep/Exp'.*\n.*test_gradients.py:\d+"):
+        tf.gradients(unknown, x)
     with pytest.raises(ValueError, match="Num gradients 2 generated for op"):
         tf.gradients(overridden("TestTwoGradients", lambda op, grad: [grad, grad]), x)
-    with pytest.raises(ValueError, match=r"Incompatible shapes between op input and calculated input gradient.*Exp_1"):
+    with pytest.raises(
+        ValueError,
+        match=r"Incompatible shapes between op input and calculated input gradient.*Exp_2|input gradient.*Exp_1",
+    ):
         tf.gradients(overridden("TestWrongShape", lambda op, grad: tf.constant([1.0, 2.0, 3.0])), x)
     with pytest.raises(KeyError, match="Registering two gradient with name 'TestWrongShape'"):
         tf.RegisterGradient("TestWrongShape")(lambda op, grad: grad)

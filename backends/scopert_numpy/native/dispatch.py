@@ -8,16 +8,21 @@ waits until all chunks are done. Workers that find nothing to do look again for 
 from __future__ import annotations
 
 import ctypes
+import math
+import time
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import llvmlite.binding as llvm
+import numpy as np
 
 from scopert_numpy.native import jit
 
 # Words of the state, a cache line apart where threads would get in each other's way.
 _TICKET, _DONE, _JOB, _SLEEPERS, _BUSY, _QUIET, _MUTEX, _CONDITION = 0, 8, 16, 24, 32, 33, 40, 56
 STATE_BYTES = 8 * 80
+_CHAINS = 8
 
 _TEXT = """
 declare i32 @pthread_mutex_init(ptr, ptr)
@@ -100,7 +105,7 @@ again:
   br label %awake
 sleep:
   call i32 @pthread_mutex_lock(ptr %mutex)
-  %s = atomicrmw add ptr %sleepers, i64 1 seq_cst
+  %slept = atomicrmw add ptr %sleepers, i64 1 seq_cst
   br label %check
 check:
   %ticket = load atomic i64, ptr %state seq_cst, align 64
@@ -111,7 +116,7 @@ wait:
   call i32 @pthread_cond_wait(ptr %condition, ptr %mutex)
   br label %check
 woken:
-  %t = atomicrmw sub ptr %sleepers, i64 1 seq_cst
+  %rose = atomicrmw sub ptr %sleepers, i64 1 seq_cst
   call i32 @pthread_mutex_unlock(ptr %mutex)
   br label %awake
 }
@@ -181,6 +186,20 @@ finish:
   ret void
 }
 
+define void @rate(ptr %out, i64 %lo, i64 %hi, i64 %chunk) nounwind {
+entry:
+  br label %loop
+loop:
+  %i = phi i64 [ %lo, %entry ], [ %next, %loop ]
+ACCUMULATORS
+  %next = add i64 %i, 1
+  %more = icmp slt i64 %next, %hi
+  br i1 %more, label %loop, label %end
+end:
+STORES
+  ret void
+}
+
 define void @nothing(ptr %table, i64 %lo, i64 %hi, i64 %chunk) nounwind {
   ret void
 }
@@ -195,6 +214,12 @@ class Dispatcher:
     def __init__(self) -> None:
         text = _TEXT
         triple = jit.host().triple
+        vector = f"<{jit.host().vector_bits // 32} x float>"
+        phis = [f"  %a{k} = phi {vector} [ splat (float 1.0), %entry ], [ %b{k}, %loop ]" for k in range(_CHAINS)]
+        steps = [f"  %b{k} = call {vector} @llvm.fmuladd.v{jit.host().vector_bits // 32}f32({vector} %a{k}, {vector} "
+                 f"splat (float 0.5), {vector} splat (float 0.5))" for k in range(_CHAINS)]  # fmt: skip
+        stores = [f"  store {vector} %b{k}, ptr %out, align 4" for k in range(_CHAINS)]
+        text = text.replace("ACCUMULATORS", "\n".join(phis + steps)).replace("STORES", "\n".join(stores))
         pause = ""  # a hint that this thread waits
         if triple.startswith("x86_64"):
             pause, text = "call void @llvm.x86.sse2.pause()", text + "\ndeclare void @llvm.x86.sse2.pause()\n"
@@ -212,6 +237,17 @@ class Dispatcher:
         self.work: Any = jit.function(library, "work", (pointer, word))
         self.dispatch: Any = jit.function(library, "dispatch", (pointer, pointer, pointer, word, word))
         self.nothing = library.address("nothing")
+        self._rate = jit.function(library, "rate", (pointer, word, word, word))
+
+    def nanoseconds_of_an_instruction(self) -> float:
+        """What an arithmetic instruction on a whole vector costs, one after the other."""
+        out = np.zeros(16 * _CHAINS, np.float32)
+        best = math.inf
+        for _ in range(8):
+            start = time.perf_counter_ns()
+            self._rate(out.ctypes.data, 0, 1000, 0)
+            best = min(best, time.perf_counter_ns() - start)
+        return best / (1000 * _CHAINS)
 
 
 @cache
@@ -227,6 +263,28 @@ def dispatcher() -> Dispatcher | None:
         # Not every build of LLVM looks into the process by itself.
         llvm.add_symbol(name, place)
     return Dispatcher()
+
+
+@dataclass(frozen=True)
+class Rates:
+    """How fast one thread is, in nanoseconds, as measured: a vector instruction, and a byte in the cache."""
+
+    instruction: float
+    byte: float
+
+
+@cache
+def rates() -> Rates:
+    """The rates of this machine, measured in a fraction of a millisecond."""
+    functions = dispatcher()
+    instruction = functions.nanoseconds_of_an_instruction() if functions is not None else 1.0
+    a = np.zeros(1 << 16, np.uint8)
+    b, best = a.copy(), math.inf
+    for _ in range(8):
+        start = time.perf_counter_ns()
+        np.copyto(b, a)
+        best = min(best, time.perf_counter_ns() - start)
+    return Rates(instruction, best / (2 * a.size))
 
 
 def quiet_word(state: int) -> Any:

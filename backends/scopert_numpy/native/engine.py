@@ -12,6 +12,7 @@ import numpy as np
 from scopert.graph.dtypes import DType
 from scopert.program.expression import Fused
 from scopert_numpy.native import jit
+from scopert_numpy.native.dispatch import rates
 from scopert_numpy.native.loops import Printed, print_body
 from scopert_numpy.native.plan import make_plan
 from scopert_numpy.native.primitives import Unsupported
@@ -51,7 +52,9 @@ class Compiled:
         call = _Call(self._pieces, self._temporary, self._arrays)
         call.point(inputs, outputs)
         call.arrays = (*inputs, *outputs)
-        return call.run
+        run = call.run
+        run.__dict__["kept"] = call, self  # the tables of pointers, the arrays, the code
+        return run
 
 
 class _Piece:
@@ -63,7 +66,8 @@ class _Piece:
         self.address = library.address(name)
         self.whole = jit.function(library, name, _ARGUMENTS)
         self.combine = jit.function(library, name + ".combine", _ARGUMENTS) if printed.combines else None
-        self.chunks = pool.chunks(printed.units, printed.nanoseconds)
+        speed = rates()
+        self.chunks = pool.chunks(printed.units, printed.nanoseconds(speed.instruction, speed.byte))
 
     def caller(self, table: int) -> Callable[[], None]:
         """A call with a table of pointers."""

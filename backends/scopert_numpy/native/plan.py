@@ -28,7 +28,7 @@ _KEEP_ABOVE = 5.0
 #: Points of a unit of work, over the cost of a point.
 _UNIT = 1 << 17
 #: Rows of a block that is transposed; it is twice as wide.
-TILE = 32
+TILE = 64
 ALIAS = "alias"
 
 

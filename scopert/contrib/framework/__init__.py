@@ -24,6 +24,7 @@ from scopert.layers.contrib_variables import variable as variable
 from scopert.ops.control_flow_cond import smart_cond as smart_cond
 from scopert.ops.math_sort import argsort as argsort
 from scopert.ops.math_sort import sort as sort
+from scopert.rnn.same_shape import with_same_shape as with_same_shape
 from scopert.scope.matrix_initializers import ConvolutionDeltaOrthogonal as convolutional_delta_orthogonal
 from scopert.scope.matrix_initializers import ConvolutionOrthogonal1D as convolutional_orthogonal_1d
 from scopert.scope.matrix_initializers import ConvolutionOrthogonal2D as convolutional_orthogonal_2d
@@ -83,4 +84,5 @@ __all__ = [
     "smart_cond",
     "sort",
     "variable",
+    "with_same_shape",
 ]

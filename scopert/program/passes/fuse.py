@@ -50,7 +50,7 @@ class Fuse:
         views = Views(values, program.constants)
         first = 0
         for end in ends:
-            schedule = Schedule(program, expansion, effects, views)
+            schedule = Schedule(program, expansion, effects, views, wanted)
             schedule.add(program.steps[first:end], first)
             schedule.join_readers()
             schedules.append(schedule)

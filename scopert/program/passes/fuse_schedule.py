@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
+from dataclasses import replace
 from heapq import heappop, heappush
 
 from scopert.program.ir import Program, Step
 from scopert.program.passes.fuse_axes import Axes, Layout, flat, fresh, resolve, size
 from scopert.program.passes.fuse_effects import Effects
 from scopert.program.passes.fuse_expand import MAP, REDUCE, REGROUP, Expansion, Part
-from scopert.program.passes.fuse_groups import LARGEST_GROUP, Group, Item, Plan, plan_map, plan_merge, result_layout
-from scopert.program.passes.fuse_views import Views
+from scopert.program.passes.fuse_groups import (
+    LARGEST_GROUP,
+    SMALL,
+    Group,
+    Item,
+    Plan,
+    plan_map,
+    plan_merge,
+    result_layout,
+)
+from scopert.program.passes.fuse_views import Views, data_input
 
 #: An item with more consumers stays where it is rather than being moved behind one of them.
 _MANY = 64
+#: Maps that may be computed again for every row.
+_FEW = 2
 
 
 class Schedule:
@@ -27,7 +39,9 @@ class Schedule:
         Slot -> the item that fills it.
     """
 
-    def __init__(self, program: Program, expansion: Expansion, effects: Effects, views: Views) -> None:
+    def __init__(
+        self, program: Program, expansion: Expansion, effects: Effects, views: Views, wanted: Container[int] = ()
+    ) -> None:
         self.items: list[Item] = []
         self.producer: dict[int, Item] = {}
         self._program = program
@@ -36,6 +50,9 @@ class Schedule:
         self._views = views
         self._uses: Counter[int] = Counter()
         self._loads: dict[int, dict[Group, None]] = {}
+        self._wanted = wanted
+        # Cheap maps by their result.
+        self._maps: dict[int, Part] = {}
 
     def add(self, steps: Sequence[Step], first: int) -> None:
         """Puts steps into items; `first` is the position of the first of them."""
@@ -43,7 +60,8 @@ class Schedule:
         for position, step in enumerate(steps, first):
             made = self._expansion.expand(step, position)
             if made is None:
-                self._stay(step, position)
+                if not self._sink(step, position):
+                    self._stay(step, position)
                 continue
             before, parts = made
             for other in before:
@@ -71,6 +89,22 @@ class Schedule:
             self.producer[slot] = item
         self._views.note(step)
 
+    def _sink(self, step: Step, position: int) -> bool:
+        """Takes parts of the operands of a cheap map rather than of its result, which then needs no memory."""
+        data = data_input(step)
+        source = self._maps.get(step.inputs[data]) if data is not None else None
+        if source is None or self._uses[source.output] > 1 or source.output in self._wanted:
+            return False
+        if any(self._home(slot) is not None for slot in source.operands):
+            return False
+        found = self._views.parts_of_operands(step, source.operands, self._expansion)
+        if found is None:
+            return False
+        for output, operands in zip(step.outputs, found, strict=True):
+            part = replace(source, operands=operands, output=output, step=step, position=position)
+            self._put(part)
+        return True
+
     def _home(self, slot: int) -> Group | None:
         item = self.producer.get(slot)
         if item is None:
@@ -88,6 +122,8 @@ class Schedule:
             return False
         group.take(part, layout, group.layouts[part.operands[0]])
         self.producer[part.output] = group
+        if part.kind == REGROUP:
+            self._views.regroup(part.output, part.operands[0])
         return True
 
     def _put(self, part: Part) -> None:
@@ -124,6 +160,8 @@ class Schedule:
         return True
 
     def _put_map(self, part: Part) -> None:
+        if not part.costly:
+            self._maps[part.output] = part
         homes: dict[Group, int] = {}
         for slot in part.operands:
             group = self._home(slot)
@@ -192,18 +230,18 @@ class Schedule:
         return plan
 
     def _may_spread(self, group: Group, part: Part, plan: Plan) -> bool:
-        """Whether a group may go into a larger space, where some of its values are repeated."""
+        """Whether a group may go into a larger space, where values are repeated that do not vary along the rows."""
         own = tuple([plan.same.get(axis, axis) for axis in resolve(group.order)])
-        if own and group.costly and own != plan.order[: len(own)]:
+        if own != plan.order[: len(own)] and (group.costly or len(group.parts) > _FEW) and size(plan.order) > SMALL:
             return False
-        return all(self._uses[slot] <= 1 or slot not in part.operands for slot in group.layouts)
+        return all(self._uses[slot] <= 1 for slot in part.operands if slot in group.layouts)
 
     def _outside(self, part: Part, groups: Sequence[Group]) -> set[Item]:
         """What a part waits for besides these groups; its own memory may be of one of them."""
         found: set[Item] = set()
         for slot in part.operands:
             item = self.producer.get(self._views.base(slot))
-            if item is not None and not any([slot in group.layouts for group in groups]):
+            if item is not None and not any(slot in group.layouts for group in groups):
                 found.add(item.now())
         return found
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from scopert.graph.kernel import bind
 from scopert.program.ir import Step, Value
+from scopert.program.passes.fuse_expand import Expansion
 from scopert.program.passes.fuse_table import ALL, UNIFORM, VIEWS
 from scopert.program.uses import is_pure
 
@@ -27,6 +28,13 @@ class Look:
     base: int
     strides: tuple[int, ...]
     offset: int
+
+
+def data_input(step: Step) -> int | None:
+    """Which input a view looks at; None if the step is no view."""
+    if step.op not in VIEWS:
+        return None
+    return 1 if step.op == "Split" else 0
 
 
 class Views:
@@ -83,11 +91,12 @@ class Views:
             number = self.number(step.inputs[1])
             if number is not None:
                 self._numbers[step.outputs[0]] = number
-        elif step.op in VIEWS and step.kernel is not None:
+        elif data_input(step) is not None and step.kernel is not None:
             self._note_view(step)
 
     def _note_view(self, step: Step) -> None:
-        data = 1 if step.op == "Split" else 0
+        data = data_input(step)
+        assert data is not None
         others = [slot for k, slot in enumerate(step.inputs) if k != data]
         known = [step.inputs[data], *step.outputs]
         if any(slot not in self._constants for slot in others) or not all(map(self._known, known)):
@@ -96,15 +105,56 @@ class Views:
         if number is not None:
             self._numbers.update(dict.fromkeys(step.outputs, number))
             return
-        assert step.kernel is not None
         base, array, start = self._array(step.inputs[data])
-        arguments = [array if k == data else self._constants[slot] for k, slot in enumerate(step.inputs)]
-        made = bind(step.kernel, step.keywords, np, step.origin)(*arguments)
-        for slot, view in zip(step.outputs, made if isinstance(made, (tuple, list)) else [made], strict=True):
+        try:
+            made = self._views(step, array, data)
+        except Exception:  # the run will report it, with the operation's name
+            return
+        for slot, view in zip(step.outputs, made, strict=True):
             address = view.__array_interface__["data"][0]
             if isinstance(view, np.ndarray) and np.may_share_memory(view, array):
                 self._looks[slot] = Look(base, view.strides, address - start)
                 self._arrays[slot] = base, view, start
+
+    def parts_of_operands(
+        self, step: Step, operands: Sequence[int], expansion: Expansion
+    ) -> list[tuple[int, ...]] | None:
+        """For each output of a view of a map, slots of the same views of the map's operands; None if some are none."""
+        data = data_input(step)
+        if data is None or step.kernel is None or step.kept or not is_pure(step):
+            return None
+        others = [slot for k, slot in enumerate(step.inputs) if k != data]
+        if any(slot not in self._constants for slot in others) or not all(map(self._known, step.outputs)):
+            return None
+        shape = self._values[step.inputs[data]].shape
+        columns: list[list[int]] = []
+        for operand in operands:
+            if self.number(operand) is not None:
+                columns.append([operand] * len(step.outputs))
+                continue
+            base, array, start = self._array(operand)
+            whole = np.broadcast_to(array, shape)  # type: ignore[arg-type]
+            try:
+                made = self._views(step, whole, data)
+            except Exception:  # the run will report it, with the operation's name
+                return None
+            if not all(isinstance(view, np.ndarray) and np.may_share_memory(view, array) for view in made):
+                return None
+            column = []
+            for view in made:
+                slot = expansion.new(operand, shape=view.shape)
+                self._looks[slot] = Look(base, view.strides, view.__array_interface__["data"][0] - start)
+                self._arrays[slot] = base, view, start
+                column.append(slot)
+            columns.append(column)
+        return list(zip(*columns, strict=True))
+
+    def _views(self, step: Step, array: Any, data: int) -> Sequence[Any]:
+        """What the kernel of a view makes of a stand-in."""
+        assert step.kernel is not None
+        arguments = [array if k == data else self._constants[slot] for k, slot in enumerate(step.inputs)]
+        made = bind(step.kernel, step.keywords, np, step.origin)(*arguments)
+        return made if isinstance(made, (tuple, list)) else [made]
 
     def regroup(self, output: int, operand: int) -> bool:
         """Makes a value the same elements as another in its own shape; False if it needs a copy for that."""

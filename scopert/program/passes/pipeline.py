@@ -11,6 +11,7 @@ from scopert.program.passes.cse import Cse
 from scopert.program.passes.dead import Dead
 from scopert.program.passes.fold import Fold
 from scopert.program.passes.fuse import Fuse
+from scopert.program.passes.place import Place
 from scopert.program.passes.specialise import Specialise
 
 #: What every program goes through once its feeds have shapes; `Specialise` comes before them.
@@ -19,7 +20,11 @@ PIPELINE: tuple[Pass, ...] = (
     Cse(),
     Dead(),
     Fuse(),
+    Place(),
 )
+
+#: The same for backends that run no FUSED steps.
+UNFUSED = tuple(step for step in PIPELINE if not isinstance(step, Fuse))
 
 
 def optimised(program: Program, shapes: Sequence[Shape], passes: Sequence[Pass] = PIPELINE) -> Program:

@@ -1,0 +1,235 @@
+"""A Program with planned memory: values stand in a workspace that one run after the other uses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from scopert.backend import (
+    FUSED,
+    Kernel,
+    Memory,
+    Program,
+    RunContext,
+    Step,
+    StepFailed,
+    TraceRow,
+    Value,
+    last_uses,
+    select_kernel_into,
+)
+from scopert_numpy.executable import NumpyExecutable, results
+from scopert_numpy.quiet import quiet_for
+from scopert_numpy.steps import Binder, Row, run_rows, run_traced
+from scopert_numpy.verify import verified_into
+
+# How many workspaces wait for the next runs: as many as runs were under way at the same time, up to this.
+_LARGEST_POOL = 16
+
+
+class PlannedExecutable:
+    """Runs a Program whose values have places; a steady-state run allocates what it returns, and no other array.
+
+    A run takes a workspace that no other run uses, so several threads may run it at once.
+    """
+
+    def __init__(
+        self, program: Program, context: RunContext, kernels: Mapping[str, Sequence[Kernel]],
+        allocate: Callable[[int], Any], view: Callable[..., Any],
+    ) -> None:  # fmt: skip
+        assert program.memory is not None
+        self._program = program
+        self._memory: Memory = program.memory
+        self._context = context
+        self._kernels = kernels
+        self._allocate = allocate
+        self._view = view
+        self._binder = Binder(context, kernels)
+        self._template = self._binder.slots(program)
+        lasting = program.constants.keys() | program.variables.keys()
+        forget = [tuple([slot for slot in old if slot not in lasting]) for old in last_uses(program)]
+        self._plain_rows = self._binder.rows(program, forget)
+        self._position = {id(step): number for number, step in enumerate(program.steps)}
+        self._feeds = program.feeds
+        self._quiet = quiet_for(program)
+        self._fetches = tuple([(fetch.slot, fetch.shared) for fetch in program.fetches])
+        self._clear = tuple(dict.fromkeys((*program.feeds, *[fetch.slot for fetch in program.fetches])))
+        self._shapes = self._variable_shapes()
+        self._free: list[_Frame] = []
+        self._unplanned: NumpyExecutable | None = None
+
+    @property
+    def memory(self) -> Memory:
+        """The layout of its workspace."""
+        return self._memory
+
+    def run(self, feeds: Sequence[Any], trace: list[TraceRow] | None = None) -> list[Any]:
+        """Runs once, in the calling thread."""
+        for variable, shape in self._shapes:
+            if variable.shape != shape and variable.initialized:
+                return self._run_unplanned(feeds, trace)
+        try:
+            frame = self._free.pop()
+        except IndexError:
+            frame = self._frame()
+        values = frame.values
+        for slot, array in zip(self._feeds, feeds, strict=True):
+            values[slot] = array
+        try:
+            if trace is None:
+                self._quiet(run_rows, frame.rows, values)
+            else:
+                self._quiet(run_traced, frame.rows, values, trace)
+            made = results(self._fetches, values)
+        except StepFailed as failure:
+            values[:] = frame.initial
+            raise self._explained(failure) from failure.__cause__
+        except BaseException:
+            values[:] = frame.initial
+            raise
+        initial = frame.initial
+        for slot in self._clear:
+            values[slot] = initial[slot]
+        if len(self._free) < _LARGEST_POOL:
+            self._free.append(frame)
+        return made
+
+    def _explained(self, failure: StepFailed) -> StepFailed:
+        """The failure as the generic kernel reports it, for a step whose own one filled given memory."""
+        position = self._position.get(id(failure.step))
+        if position is None or not self._fills[position]:
+            return failure
+        try:
+            self._quiet(self._plain_rows[position][0], *failure.inputs)
+        except Exception as error:
+            failure.__cause__ = error
+        return failure
+
+    def _run_unplanned(self, feeds: Sequence[Any], trace: list[TraceRow] | None) -> list[Any]:
+        """A variable was given another shape than its static one: nothing that was planned holds."""
+        if self._unplanned is None:
+            self._unplanned = NumpyExecutable(self._program, self._context, self._kernels)
+        return self._unplanned.run(feeds, trace)
+
+    def _variable_shapes(self) -> tuple[tuple[Any, Any], ...]:
+        rows = []
+        for slot in self._program.variables:
+            value = self._program.values[slot]
+            if value.dtype.is_ref and value.shape is not None and None not in value.shape:
+                rows.append((self._template[slot], value.shape))
+        return tuple(rows)
+
+    # A workspace, and the program bound to it.
+
+    def _frame(self) -> _Frame:
+        program, memory = self._program, self._memory
+        workspace = self._allocate(memory.nbytes)
+        views: dict[int, Any] = {
+            slot: self._view(workspace, offset, program.values[slot].shape, program.values[slot].dtype)
+            for slot, offset in memory.offsets.items()
+        }
+        initial = self._template.copy()
+        rows: list[Row] = []
+        filled: set[int] = set()
+        fills: list[bool] = []
+        for step, plain in zip(program.steps, self._plain_rows, strict=True):
+            outputs = [views.get(slot) for slot in step.outputs]
+            if step.outputs and step.outputs[0] in memory.views and step.inputs[0] in filled:
+                # The memory is there already, under another shape.
+                initial[step.outputs[0]] = views[step.outputs[0]]
+                filled.add(step.outputs[0])
+                fills.append(False)
+                continue
+            function = None if all(out is None for out in outputs) else self._into(step, plain[0], outputs)
+            fills.append(function is not None)
+            if function is None:
+                rows.append(plain)
+                continue
+            filled.update(slot for slot, out in zip(step.outputs, outputs, strict=True) if out is not None)
+            rows.append((function, *plain[1:]))
+        self._fills = fills
+        return _Frame([_forgetting_less(row, filled) for row in rows], initial)
+
+    def _into(self, step: Step, plain: Callable[..., Any], outputs: list[Any]) -> Callable[..., Any] | None:
+        """A function that fills these places."""
+        if any(slot in self._memory.copied for slot in step.outputs):
+            if step.copies:
+                plain = self._binder.bind(replace(step, copies=False))
+                return _copying_to(plain, outputs, np.array)
+            return _copying_to(plain, outputs, lambda made: made)
+        function: Callable[..., Any] | None
+        if step.op == FUSED:
+            function = self._binder.bind(step)
+        else:
+            function = select_kernel_into(step, np, self._context, self._kernels)
+        if function is None:
+            return None
+        if self._binder.verifies:
+            function = verified_into(function, plain, step)
+        return _into_places(function, outputs, [self._program.values[slot] for slot in step.outputs])
+
+
+class _Frame:
+    """A workspace for one run at a time: rows that are bound to it, and the values of slots between runs."""
+
+    __slots__ = ("initial", "rows", "values")
+
+    def __init__(self, rows: list[Row], initial: list[Any]) -> None:
+        self.rows = rows
+        self.initial = initial
+        self.values = initial.copy()
+
+
+def _forgetting_less(row: Row, filled: set[int]) -> Row:
+    """The row without slots whose memory stays: their views are made once."""
+    function, inputs, outputs, one, forget, step = row
+    return function, inputs, outputs, one, tuple([slot for slot in forget if slot not in filled]), step
+
+
+def _bound(function: Callable[..., Any], out: Any) -> Callable[..., Any]:
+    def call(*inputs: Any) -> Any:
+        return function(*inputs, out=out)
+
+    return call
+
+
+def _into_places(function: Callable[..., Any], outputs: list[Any], values: list[Value]) -> Callable[..., Any]:
+    """Outputs without a place are allocated in each run."""
+    missing: list[tuple[int, Any, Any]] = [
+        (number, value.shape or (), value.dtype.np)
+        for number, (out, value) in enumerate(zip(outputs, values, strict=True))
+        if out is None
+    ]
+    if len(outputs) == 1:
+        return _bound(function, outputs[0])
+    if not missing:
+        return _bound(function, tuple(outputs))
+
+    def call(*inputs: Any) -> Any:
+        given = outputs.copy()
+        for number, shape, dtype in missing:
+            given[number] = np.empty(shape, dtype)
+        return function(*inputs, out=tuple(given))
+
+    return call
+
+
+def _copying_to(
+    function: Callable[..., Any], outputs: list[Any], others: Callable[[Any], Any]
+) -> Callable[..., Any]:
+    """Copies what `function` returns into the places that there are; `others` is applied to the rest."""
+
+    def placed(made: Any, out: Any) -> Any:
+        if not isinstance(made, np.ndarray):
+            return made
+        if out is None or made.shape != out.shape:
+            return others(made)
+        out[...] = made
+        return out
+
+    if len(outputs) == 1:
+        return lambda *inputs: placed(function(*inputs), outputs[0])
+    return lambda *inputs: tuple([placed(made, out) for made, out in zip(function(*inputs), outputs, strict=True)])

@@ -1,0 +1,42 @@
+"""Generated from the @public table by scopert/compat/namespace.py; do not edit."""
+# ruff: noqa
+
+from scopert.rnn.attention import AttentionMechanism as AttentionMechanism
+from scopert.rnn.attention import BahdanauAttention as BahdanauAttention
+from scopert.rnn.attention import LuongAttention as LuongAttention
+from scopert.rnn.attention import hardmax as hardmax
+from scopert.rnn.attention_wrapper import AttentionWrapper as AttentionWrapper
+from scopert.rnn.attention_wrapper import AttentionWrapperState as AttentionWrapperState
+from scopert.rnn.decoder import BasicDecoder as BasicDecoder
+from scopert.rnn.decoder import BasicDecoderOutput as BasicDecoderOutput
+from scopert.rnn.decoder import Decoder as Decoder
+from scopert.rnn.decoder import dynamic_decode as dynamic_decode
+from scopert.rnn.helpers import CustomHelper as CustomHelper
+from scopert.rnn.helpers import GreedyEmbeddingHelper as GreedyEmbeddingHelper
+from scopert.rnn.helpers import Helper as Helper
+from scopert.rnn.helpers import InferenceHelper as InferenceHelper
+from scopert.rnn.helpers import SampleEmbeddingHelper as SampleEmbeddingHelper
+from scopert.rnn.helpers import TrainingHelper as TrainingHelper
+from scopert.rnn.helpers import tile_batch as tile_batch
+from scopert.rnn.sequence_loss import sequence_loss as sequence_loss
+
+__all__ = [
+    "AttentionMechanism",
+    "AttentionWrapper",
+    "AttentionWrapperState",
+    "BahdanauAttention",
+    "BasicDecoder",
+    "BasicDecoderOutput",
+    "CustomHelper",
+    "Decoder",
+    "GreedyEmbeddingHelper",
+    "Helper",
+    "InferenceHelper",
+    "LuongAttention",
+    "SampleEmbeddingHelper",
+    "TrainingHelper",
+    "dynamic_decode",
+    "hardmax",
+    "sequence_loss",
+    "tile_batch",
+]

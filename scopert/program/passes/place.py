@@ -1,0 +1,212 @@
+"""Placing: every value of static shape gets an offset in one workspace."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import prod
+from typing import cast
+
+from scopert.graph.dtypes import resource, string, variant
+from scopert.graph.opdef import ELEMENTWISE, HOST, RANDOM, READS, STATEFUL, VIEW, WRITES
+from scopert.program.expression import REDUCTIONS, Fused
+from scopert.program.ir import FUSED, LOOP, Program, Step, Value
+from scopert.program.memory import Memory
+from scopert.program.pack import Piece, most_alive, pack
+
+#: Ops whose output is their first input's memory under another shape, if that memory is contiguous.
+SAME_MEMORY = frozenset({
+    "Identity", "StopGradient", "PreventGradient", "Snapshot", "Reshape", "ExpandDims", "Squeeze",
+})  # fmt: skip
+
+
+# What such steps get may outlive the run.
+_OUTSIDE = frozenset({STATEFUL, HOST})
+_EFFECTS = frozenset({STATEFUL, HOST, WRITES, READS})
+
+
+@dataclass(frozen=True)
+class Place:
+    """Lays out the workspace of a program.
+
+    A value lives from the step that makes it to the last step that uses it or a view of it. The output of
+    an elementwise step takes the memory of an input that dies with the step, where each element is read
+    before it is written. What is fetched, what a step may keep for itself (a queue, a callback), and what
+    is made under a guard or by a loop is allocated by the run.
+
+    Attributes
+    ----------
+    in_place : bool
+        Outputs may overwrite dying inputs.
+    """
+
+    in_place: bool = True
+    name: str = "place"
+
+    def __call__(self, program: Program) -> Program:
+        if any(step.origin.attrs.get("validate_shape") is False for step in program.steps):
+            return program  # a variable may have another shape than its reads were promised
+        return replace(program, memory=_Placing(program, self.in_place).memory())
+
+
+class _Placing:
+    def __init__(self, program: Program, in_place: bool) -> None:
+        self._program = program
+        self._in_place = in_place
+        self._sizes = [_nbytes(value) for value in program.values]
+        self._copied: set[int] = set()
+        self._until = self._last_needed(self._read_contiguously())
+        self._pieces: list[Piece] = []
+        # Slots that are the whole memory of a piece, and those that may be a part of it.
+        self._whole: dict[int, Piece] = {}
+        self._behind: dict[int, frozenset[int]] = {}
+        self._views: set[int] = set()
+
+    def memory(self) -> Memory:
+        for position, step in enumerate(self._program.steps):
+            if self._is_same_memory(step):
+                output = step.outputs[0]
+                self._whole[output] = self._whole[step.inputs[0]]
+                self._views.add(output)
+                continue
+            if not step.guards and step.op != LOOP:
+                self._place_outputs(position, step)
+            if VIEW in step.traits:
+                behind = frozenset[int]().union(*[self._memory_behind(slot) for slot in step.inputs])
+                if behind:
+                    self._behind.update({slot: behind for slot in step.outputs if slot not in self._whole})
+        nbytes = pack(self._pieces)
+        offsets = {slot: piece.offset for slot, piece in self._whole.items()}
+        return Memory(
+            offsets, frozenset(self._views), frozenset(self._copied), nbytes, most_alive(self._pieces),
+            len(self._pieces),
+        )  # fmt: skip
+
+    def _memory_behind(self, slot: int) -> frozenset[int]:
+        """The pieces, by identity, that a slot may show parts of."""
+        piece = self._whole.get(slot)
+        return self._behind.get(slot, frozenset()) if piece is None else frozenset({id(piece)})
+
+    def _read_contiguously(self) -> set[int]:
+        """Slots that some step needs as contiguous memory."""
+        needed: set[int] = set()
+        for step in reversed(self._program.steps):
+            if step.op == FUSED or step.op == "Reshape":
+                needed.update(step.inputs)
+            elif step.op in SAME_MEMORY and step.outputs[0] in needed:
+                needed.add(step.inputs[0])
+        return needed
+
+    def _last_needed(self, contiguous: set[int]) -> list[int]:
+        """By slot, the last step that needs its memory; the number of steps if the run does not end that."""
+        end = len(self._program.steps)
+        until = [-1] * len(self._program.values)
+        for fetch in self._program.fetches:
+            until[fetch.slot] = end
+        for position in range(end - 1, -1, -1):
+            step = self._program.steps[position]
+            last = position
+            if self._keeps_inputs(step):
+                last = end
+            elif (VIEW in step.traits or step.op == LOOP) and not step.copies:
+                for slot in step.outputs:
+                    if slot in contiguous and self._can_be_copied(step) and self._sizes[slot] and until[slot] < end:
+                        self._copied.add(slot)
+                    else:
+                        last = max(last, until[slot])
+            for slot in step.inputs:
+                until[slot] = max(until[slot], last)
+            for slot in step.outputs:
+                until[slot] = max(until[slot], position)
+        return until
+
+    def _keeps_inputs(self, step: Step) -> bool:
+        """Whether what a step gets may be used after the run, or through an object that it returns."""
+        values = self._program.values
+        if any(values[slot].dtype in (resource, variant) for slot in step.outputs):
+            return True
+        return bool(step.traits & _OUTSIDE) and not step.traits & {WRITES, RANDOM, READS}
+
+    def _can_be_copied(self, step: Step) -> bool:
+        return step.op not in SAME_MEMORY and step.op != LOOP and not step.guards and not step.traits & _EFFECTS
+
+    def _place_outputs(self, position: int, step: Step) -> None:
+        end = len(self._program.steps)
+        is_view = VIEW in step.traits and not step.copies
+        taken: list[Piece] = []
+        for number, slot in enumerate(step.outputs):
+            if not self._sizes[slot] or self._until[slot] >= end or (is_view and slot not in self._copied):
+                continue
+            piece = self._overwritten(position, step, number)
+            if piece is None or any(piece is other for other in taken):
+                piece = Piece(self._sizes[slot], position, position)
+                self._pieces.append(piece)
+            taken.append(piece)
+            piece.death = max(piece.death, self._until[slot])
+            self._whole[slot] = piece
+            if step.copies:
+                self._copied.add(slot)
+
+    def _overwritten(self, position: int, step: Step, number: int) -> Piece | None:
+        """The memory of an input that dies here and that an output may take."""
+        if not self._in_place or not (step.op == FUSED or ELEMENTWISE in step.traits) or VIEW in step.traits:
+            return None
+        for slot in step.inputs:
+            piece = self._whole.get(slot)
+            if piece is not None and piece.death == position and self._may_take(piece, step, number):
+                return piece
+        return None
+
+    def _may_take(self, piece: Piece, step: Step, number: int) -> bool:
+        values, output = self._program.values, step.outputs[number]
+        if piece.nbytes != self._sizes[output]:
+            return False
+        for index, slot in enumerate(step.inputs):
+            if self._whole.get(slot) is piece:
+                if isinstance(step.body, Fused):
+                    fits = reads_before_writing(step.body, index, number)
+                else:
+                    same_size = values[slot].dtype.np.itemsize == values[output].dtype.np.itemsize
+                    fits = same_size and values[slot].shape == values[output].shape
+                if not fits:
+                    return False
+            elif id(piece) in self._behind.get(slot, ()):
+                return False
+        return True
+
+    def _is_same_memory(self, step: Step) -> bool:
+        if step.op not in SAME_MEMORY or step.guards or step.copies:
+            return False
+        source, output = step.inputs[0], step.outputs[0]
+        return source in self._whole and self._sizes[source] == self._sizes[output] > 0
+
+
+def reads_before_writing(body: Fused, load: int, store: int) -> bool:
+    """Whether an output may lie where an input lies.
+
+    That is so if both are accessed alike, each element once, and nothing reads the input in the node
+    that is stored or in a later one: a printer may write a node's value as soon as it has it. Bodies that
+    use their own reductions go over their inputs several times.
+    """
+    access = body.stores[store].access
+    if body.loads[load] != access:
+        return False
+    if any(not stride for stride, extent in zip(access.strides, body.extents, strict=True) if extent > 1):
+        return False
+    loads = {number for number, node in enumerate(body.nodes) if node.op == "load" and node.value == load}
+    stored = body.stores[store].node
+    if loads.intersection(other.node for other in body.stores):
+        return False
+    for number, node in enumerate(body.nodes):
+        if number >= stored and loads.intersection(node.args):
+            return False
+        if any(body.nodes[arg].op in REDUCTIONS for arg in node.args):
+            return False
+    return True
+
+
+def _nbytes(value: Value) -> int:
+    """The size of a value that can be placed; 0 of others, and of scalars, which are no arrays."""
+    dtype, shape = value.dtype, value.shape
+    if not shape or None in shape or dtype.is_ref or dtype in (string, resource, variant) or dtype.np.hasobject:
+        return 0
+    return prod(cast(tuple[int, ...], shape)) * int(dtype.np.itemsize)
