@@ -38,6 +38,7 @@ class Binder:
         self.context = context
         self._kernels = kernels
         self.verifies = verifying()
+        self._fused: dict[Step, Callable[..., Any]] = {}
 
     def slots(self, program: Program) -> list[Any]:
         """The values of all slots before a run."""
@@ -71,9 +72,11 @@ class Binder:
 
             function = loop(step, self)
         elif step.op == FUSED:
-            from scopert_numpy.blocked import blocked
+            if step not in self._fused:
+                from scopert_numpy.compiled import fused_callables
 
-            return blocked(program, step)
+                self._fused.update(fused_callables(program))
+            return self._fused[step]
         else:
             function = select_kernel(step, np, self.context, self._kernels)
         if WRITES in step.traits:
