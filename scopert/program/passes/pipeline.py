@@ -11,12 +11,14 @@ from scopert.program.passes.cse import Cse
 from scopert.program.passes.dead import Dead
 from scopert.program.passes.fold import Fold
 from scopert.program.passes.place import Place
+from scopert.program.passes.simplify import Simplify
 from scopert.program.passes.specialise import Specialise
 
 #: What every program goes through once its feeds have shapes; `Specialise` comes before them.
 PIPELINE: tuple[Pass, ...] = (
     Fold(),
     Cse(),
+    Simplify(),
     Dead(),
     Place(),
 )
