@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
+from scopert_numpy import compiled
+from scopert_numpy.blocked import Blocked
+from scopert_numpy.native import unavailable
 
 import scopert as tf
 from scopert.backend import FUSED
 from scopert.program.passes.fuse import Fuse
 from scopert.program.passes.pipeline import optimised
-from scopert_numpy import compiled
-from scopert_numpy.blocked import Blocked
-from scopert_numpy.native import unavailable
 
 
 @pytest.fixture
