@@ -84,6 +84,12 @@ from scopert.graph.tensor_proto import make_ndarray as make_ndarray
 from scopert.graph.tensor_proto import make_tensor_proto as make_tensor_proto
 from scopert.graph.tensor_spec import SparseTensorSpec as SparseTensorSpec
 from scopert.graph.tensor_spec import TensorSpec as TensorSpec
+from scopert.io.parsing import FixedLenFeature as FixedLenFeature
+from scopert.io.parsing import FixedLenSequenceFeature as FixedLenSequenceFeature
+from scopert.io.parsing import SparseFeature as SparseFeature
+from scopert.io.parsing import VarLenFeature as VarLenFeature
+from scopert.io.parsing import parse_example as parse_example
+from scopert.io.parsing import parse_single_example as parse_single_example
 from scopert.ops.array_bits import bitcast as bitcast
 from scopert.ops.array_bits import unravel_index as unravel_index
 from scopert.ops.array_broadcast import broadcast_dynamic_shape as broadcast_dynamic_shape
@@ -563,6 +569,8 @@ __all__ = [
     "Dimension",
     "Event",
     "FIFOQueue",
+    "FixedLenFeature",
+    "FixedLenSequenceFeature",
     "GIT_VERSION",
     "GPUOptions",
     "GRAPH_DEF_VERSION",
@@ -594,6 +602,7 @@ __all__ = [
     "RunOptions",
     "Session",
     "SessionLog",
+    "SparseFeature",
     "SparseTensor",
     "SparseTensorSpec",
     "SparseTensorValue",
@@ -605,6 +614,7 @@ __all__ = [
     "TensorSpec",
     "UnconnectedGradients",
     "VERSION",
+    "VarLenFeature",
     "Variable",
     "VariableAggregation",
     "VariableScope",
@@ -890,6 +900,8 @@ __all__ = [
     "orthogonal_initializer",
     "pad",
     "parallel_stack",
+    "parse_example",
+    "parse_single_example",
     "placeholder",
     "placeholder_with_default",
     "polygamma",
@@ -1138,6 +1150,7 @@ from scopert.ops import nn_arguments as _ops_nn_arguments
 from scopert.ops import nn_conv as _ops_nn_conv
 from scopert.ops import nn_pool as _ops_nn_pool
 from scopert.ops import normalization_kernels as _ops_normalization_kernels
+from scopert.ops import parse_example as _ops_parse_example
 from scopert.ops import philox as _ops_philox
 from scopert.ops import pooling_kernels as _ops_pooling_kernels
 from scopert.ops import queue_ops as _ops_queue_ops
@@ -1170,6 +1183,7 @@ from scopert.ops import training_rules as _ops_training_rules
 from scopert.ops import value_text as _ops_value_text
 from scopert.ops import weights_broadcast as _ops_weights_broadcast
 from scopert.ops import window as _ops_window
+from scopert.ops import wire_format as _ops_wire_format
 from scopert.derivatives import between as _derivatives_between
 from scopert.derivatives import control_flow as _derivatives_control_flow
 from scopert.derivatives import fused_batch_norm as _derivatives_fused_batch_norm

@@ -6,9 +6,6 @@ import tempfile
 import pytest
 
 os.environ.setdefault("SCOPERT_VERIFY", "1")
-# Thousands of small programs run once each: compiling them would be most of the work. What tests machine
-# code asks for it.
-os.environ.setdefault("SCOPERT_NATIVE", "0")
 os.environ.setdefault("SCOPERT_CACHE", os.path.join(tempfile.gettempdir(), "scopert-tests"))
 # Several test processes with several BLAS threads each would only wait for one another.
 for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):

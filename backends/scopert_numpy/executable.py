@@ -40,7 +40,7 @@ class NumpyExecutable:
 
 def results(fetches: Sequence[tuple[int, bool]], values: Sequence[Any]) -> list[Any]:
     """What the caller gets: his alone from now on."""
-    made = []
+    made: list[Any] = []
     for slot, shared in fetches:
         value = values[slot]
         if type(value) is np.ndarray:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from scopert.backend import Kernel
+from scopert_numpy.convolution import CONVOLUTIONS
 from scopert_numpy.into import INTO
 from scopert_numpy.matmul import MATMULS
 from scopert_numpy.optimizers import OPTIMIZERS
 from scopert_numpy.segments import SEGMENTS
 
-KERNELS: tuple[Kernel, ...] = (*MATMULS, *OPTIMIZERS, *SEGMENTS, *INTO)
+KERNELS: tuple[Kernel, ...] = (*MATMULS, *CONVOLUTIONS, *OPTIMIZERS, *SEGMENTS, *INTO)
 
 __all__ = ["KERNELS"]

@@ -25,7 +25,6 @@ from scopert.backend import (
     select_kernel,
     verifying,
 )
-from scopert_numpy.fused import fused_functions
 from scopert_numpy.verify import verified
 
 # (function, inputs with the guards first, output or outputs, has one output, slots to forget afterwards, step)
@@ -39,7 +38,7 @@ class Binder:
         self.context = context
         self._kernels = kernels
         self.verifies = verifying()
-        self._fused: dict[int, Callable[..., Any]] = {}
+        self._fused: dict[Step, Callable[..., Any]] = {}
 
     def slots(self, program: Program) -> list[Any]:
         """The values of all slots before a run."""
@@ -53,11 +52,10 @@ class Binder:
     def rows(self, program: Program, forget: Sequence[tuple[int, ...]]) -> list[Row]:
         """The steps of a program, bound; `forget` says which slots each of them empties."""
         rows: list[Row] = []
-        self._fused.update(fused_functions(program))
         for step, old in zip(program.steps, forget, strict=True):
             one = len(step.outputs) == 1
             outputs: Any = step.outputs[0] if one else step.outputs
-            function = self.bind(step)
+            function = self.bind(program, step)
             if self.verifies and step.op != LOOP:
                 function = verified(function, program, step)
             if step.guards:
@@ -65,7 +63,7 @@ class Binder:
             rows.append((function, (*step.guards, *step.inputs), outputs, one, old, step))
         return rows
 
-    def bind(self, step: Step) -> Callable[..., Any]:
+    def bind(self, program: Program, step: Step) -> Callable[..., Any]:
         """The callable of a step, without regard to its guards."""
         if step.op == READ:
             return _read_copy if step.copies else _read
@@ -74,7 +72,11 @@ class Binder:
 
             function = loop(step, self)
         elif step.op == FUSED:
-            return self._fused[id(step)]
+            if step not in self._fused:
+                from scopert_numpy.compiled import fused_callables
+
+                self._fused.update(fused_callables(program))
+            return self._fused[step]
         else:
             function = select_kernel(step, np, self.context, self._kernels)
         if WRITES in step.traits:

@@ -2,6 +2,12 @@
 # ruff: noqa
 
 from scopert.io.graph_files import write_graph as write_graph
+from scopert.io.parsing import FixedLenFeature as FixedLenFeature
+from scopert.io.parsing import FixedLenSequenceFeature as FixedLenSequenceFeature
+from scopert.io.parsing import SparseFeature as SparseFeature
+from scopert.io.parsing import VarLenFeature as VarLenFeature
+from scopert.io.parsing import parse_example as parse_example
+from scopert.io.parsing import parse_single_example as parse_single_example
 from scopert.io.tf_record import TFRecordCompressionType as TFRecordCompressionType
 from scopert.io.tf_record import TFRecordOptions as TFRecordOptions
 from scopert.io.tf_record import TFRecordWriter as TFRecordWriter
@@ -20,19 +26,25 @@ from scopert.ops.string_numbers import encode_base64 as encode_base64
 from scopert.io import gfile as gfile
 
 __all__ = [
+    "FixedLenFeature",
+    "FixedLenSequenceFeature",
     "PaddingFIFOQueue",
     "PriorityQueue",
     "QueueBase",
     "RandomShuffleQueue",
+    "SparseFeature",
     "TFRecordCompressionType",
     "TFRecordOptions",
     "TFRecordWriter",
+    "VarLenFeature",
     "decode_base64",
     "decode_jpeg",
     "decode_png",
     "decode_raw",
     "encode_base64",
     "gfile",
+    "parse_example",
+    "parse_single_example",
     "read_file",
     "tf_record_iterator",
     "write_file",

@@ -1,75 +1,19 @@
 """The messages in which training data is stored: ``tf.train.Example`` and its parts, in protocol buffers' format.
 
-Written here, so that reading and writing data needs no protobuf package. The format: a message is a sequence of fields,
-each a key ``number << 3 | kind`` and a value; kind 0 is a variable-length integer, 2 a length and bytes, 5 four bytes.
+Written here, so that reading and writing data needs no protobuf package.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
+from scopert.ops.wire_format import BYTES, FOUR, VARINT, field, fields, float32s, int64s, signed, varint
 from scopert.public import public
 
-_VARINT, _EIGHT, _BYTES, _FOUR = 0, 1, 2, 5
-_WORD = (1 << 64) - 1
-
 M = TypeVar("M", bound="Message")
-
-
-class DecodeError(Exception):
-    """Bytes that are no message of the wanted type."""
-
-
-def _varint(value: int) -> bytes:
-    made = bytearray()
-    value &= _WORD
-    while value > 0x7F:
-        made.append(value & 0x7F | 0x80)
-        value >>= 7
-    made.append(value)
-    return bytes(made)
-
-
-def _read_varint(data: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        if at >= len(data) or shift > 63:
-            raise DecodeError("Error parsing message: a truncated or too long integer")
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        shift += 7
-        if byte < 0x80:
-            return value & _WORD, at
-
-
-def _field(number: int, data: bytes) -> bytes:
-    return _varint(number << 3 | _BYTES) + _varint(len(data)) + data
-
-
-def _fields(data: bytes) -> Iterator[tuple[int, int, Any]]:
-    """Number, kind and value of each field."""
-    at = 0
-    while at < len(data):
-        key, at = _read_varint(data, at)
-        number, kind = key >> 3, key & 7
-        if kind == _VARINT:
-            value, at = _read_varint(data, at)
-            yield number, kind, value
-            continue
-        if kind == _BYTES:
-            size, at = _read_varint(data, at)
-        elif kind in (_FOUR, _EIGHT):
-            size = 4 if kind == _FOUR else 8
-        else:
-            raise DecodeError(f"Error parsing message: a field of kind {kind}")
-        if at + size > len(data):
-            raise DecodeError("Error parsing message: it ends inside a field")
-        yield number, kind, data[at : at + size]
-        at += size
 
 
 class Message:
@@ -188,11 +132,11 @@ class BytesList(_ListMessage):
 
     def SerializeToString(self, deterministic: bool | None = None) -> bytes:
         """The message in bytes."""
-        return b"".join(_field(1, one) for one in self.value)
+        return b"".join(field(1, one) for one in self.value)
 
     def MergeFromString(self, data: bytes) -> int:
         """Appends the values that the bytes say."""
-        self.value.extend(value for number, kind, value in _fields(data) if number == 1 and kind == _BYTES)
+        self.value.extend(value for number, kind, value in fields(data) if number == 1 and kind == BYTES)
         return len(data)
 
 
@@ -204,15 +148,13 @@ class FloatList(_ListMessage):
 
     def SerializeToString(self, deterministic: bool | None = None) -> bytes:
         """The message in bytes."""
-        return _field(1, np.array(self.value, "<f4").tobytes()) if self.value else b""
+        return field(1, np.array(self.value, "<f4").tobytes()) if self.value else b""
 
     def MergeFromString(self, data: bytes) -> int:
         """Appends the values that the bytes say."""
-        for number, kind, value in _fields(data):
-            if number == 1 and kind in (_BYTES, _FOUR):
-                if len(value) % 4:
-                    raise DecodeError("Error parsing message: floats of a broken length")
-                list.extend(self.value, np.frombuffer(value, "<f4").tolist())
+        for number, kind, value in fields(data):
+            if number == 1 and kind in (BYTES, FOUR):
+                list.extend(self.value, float32s(value))
         return len(data)
 
 
@@ -224,24 +166,15 @@ class Int64List(_ListMessage):
 
     def SerializeToString(self, deterministic: bool | None = None) -> bytes:
         """The message in bytes."""
-        return _field(1, b"".join(map(_varint, self.value))) if self.value else b""
+        return field(1, b"".join(map(varint, self.value))) if self.value else b""
 
     def MergeFromString(self, data: bytes) -> int:
         """Appends the values that the bytes say."""
-        for number, kind, value in _fields(data):
-            if number != 1 or kind not in (_BYTES, _VARINT):
+        for number, kind, value in fields(data):
+            if number != 1 or kind not in (BYTES, VARINT):
                 continue
-            if kind == _VARINT:
-                self._add(value)
-                continue
-            at = 0
-            while at < len(value):
-                one, at = _read_varint(value, at)
-                self._add(one)
+            list.extend(self.value, int64s(value) if kind == BYTES else [signed(value)])
         return len(data)
-
-    def _add(self, word: int) -> None:
-        list.append(self.value, word - (1 << 64) if word >> 63 else word)
 
 
 _KINDS: dict[str, tuple[int, type[_ListMessage]]] = {
@@ -311,13 +244,13 @@ class Feature(Message):
         """The message in bytes."""
         if self._kind is None or self._list is None:
             return b""
-        return _field(_KINDS[self._kind][0], self._list.SerializeToString())
+        return field(_KINDS[self._kind][0], self._list.SerializeToString())
 
     def MergeFromString(self, data: bytes) -> int:
         """Adds what the bytes say."""
         kinds = {number: kind for kind, (number, _) in _KINDS.items()}
-        for number, form, value in _fields(data):
-            if number in kinds and form == _BYTES:
+        for number, form, value in fields(data):
+            if number in kinds and form == BYTES:
                 if self._kind != kinds[number] or self._list is None:
                     self._kind, self._list = kinds[number], _KINDS[kinds[number]][1]()
                 self._list.MergeFromString(value)
@@ -347,14 +280,14 @@ class _Map(dict[str, Any]):
         """The entries in the order of their names."""
         made = b""
         for key in sorted(self):
-            made += _field(1, _field(1, key.encode()) + _field(2, self[key].SerializeToString()))
+            made += field(1, field(1, key.encode()) + field(2, self[key].SerializeToString()))
         return made
 
     def merge(self, data: bytes) -> None:
-        for number, form, value in _fields(data):
-            if number != 1 or form != _BYTES:
+        for number, form, value in fields(data):
+            if number != 1 or form != BYTES:
                 continue
-            parts = {part: content for part, kind, content in _fields(value) if kind == _BYTES}
+            parts = {part: content for part, kind, content in fields(value) if kind == BYTES}
             self[parts.get(1, b"").decode()] = self._kind.FromString(parts.get(2, b""))
 
 
@@ -405,12 +338,12 @@ class Example(Message):
 
     def SerializeToString(self, deterministic: bool | None = None) -> bytes:
         """The message in bytes."""
-        return _field(1, self.features.SerializeToString()) if self.features.feature else b""
+        return field(1, self.features.SerializeToString()) if self.features.feature else b""
 
     def MergeFromString(self, data: bytes) -> int:
         """Adds what the bytes say."""
-        for number, form, value in _fields(data):
-            if number == 1 and form == _BYTES:
+        for number, form, value in fields(data):
+            if number == 1 and form == BYTES:
                 self.features.MergeFromString(value)
         return len(data)
 

@@ -31,7 +31,7 @@ from scopert.scope.initializers import Zeros
 from scopert.scope.partitioned_variable import PartitionedVariable
 from scopert.scope.scaling_initializers import GlorotUniform
 from scopert.scope.scope_stack import VariableScope
-from scopert.scope.variable_lists import global_variables
+from scopert.scope.variable_lists import global_variables, trainable_variables
 from scopert.scope.variable_scope import variable_scope
 
 # How many layers of a class a graph has: only for the names of layer objects, not of variables.
@@ -306,6 +306,10 @@ class Layer:
                 if regularizer is not None and not any(part in known for part in _parts(variable)):
                     for part in _parts(variable):
                         self.add_loss(partial(_regularize, name, regularizer, part))
+        if trainable and self.trainable:
+            # A custom getter may have decided otherwise.
+            every = trainable_variables()
+            trainable = any(part is other for part in _parts(variable) for other in every)
         self._own(variable, trainable)
         return variable
 

@@ -98,7 +98,7 @@ def _like_kernel(number: int) -> Any:
             result = np.empty(array.shape, object)
             result[...] = b""
             return result
-        return xp.full(array.shape, number, array.dtype)
+        return (xp.ones if number else xp.zeros)(array.shape, array.dtype)
 
     return kernel
 

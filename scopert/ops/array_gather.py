@@ -39,8 +39,8 @@ from scopert.public import public
 
 def check_indices(indices: Any, limit: int) -> None:
     """Raises InvalidArgumentError unless all indices are at least 0 and less than `limit`."""
-    wrong = (indices < 0) | (indices >= limit)
-    if bool(wrong.any()):
+    if indices.size and (int(indices.min()) < 0 or int(indices.max()) >= limit):
+        wrong = (indices < 0) | (indices >= limit)
         where = [int(i) for i in np.argwhere(wrong.get() if hasattr(wrong, "get") else wrong)[0]]
         value = indices[tuple(where)] if where else indices
         place = f"[{','.join(str(i) for i in where)}]" if where else ""

@@ -69,7 +69,6 @@ QUANTIZE_V2 = define_op(
     attrs=f'T: {_QUANTIZED}; {_MODES}; round_mode: {{"HALF_AWAY_FROM_ZERO", "HALF_TO_EVEN"}} = "HALF_AWAY_FROM_ZERO"',
     shape=lambda op: [op.inputs[0]._shape, (), ()],
     kernel=_quantize_kernel,
-    differentiable=False,
 )
 
 
@@ -140,7 +139,6 @@ DEQUANTIZE = define_op(
     attrs=f"T: {_QUANTIZED}; {_MODES}",
     shape=same_as_first,
     kernel=_dequantize_kernel,
-    differentiable=False,
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -252,13 +253,13 @@ def _reshape_rule(op: Operation) -> list[Shape]:
 
 def _missing_size(source: tuple[int, ...], target: list[int]) -> int:
     """The size that -1 stands for. Sizes of 0 count on neither side, so that it is known beside them too."""
-    product = int(np.prod([n for n in target if n > 0], dtype=np.int64))
-    count = int(np.prod([n for n in source if n or 0 not in target], dtype=np.int64))
+    product = math.prod(n for n in target if n > 0)
+    count = math.prod(n for n in source if n or 0 not in target)
     if count % product:
         raise InvalidArgumentError(
             None,
             None,
-            f"Input to reshape is a tensor with {int(np.prod(source, dtype=np.int64))} values, but the requested "
+            f"Input to reshape is a tensor with {math.prod(source)} values, but the requested "
             f"shape requires a multiple of {product}",
         )
     return count // product
@@ -267,12 +268,11 @@ def _missing_size(source: tuple[int, ...], target: list[int]) -> int:
 def _reshape_kernel(xp: Any, tensor: Any, shape: Any) -> Any:
     array = tensor_array(xp, tensor)
     target = list(ints(shape)) if shape.size else []
-    text = f"[{','.join(str(n) for n in target)}]"
     if target.count(-1) == 1:
         target[target.index(-1)] = _missing_size(array.shape, target)
-    wanted = int(np.prod(target, dtype=np.int64))
     if min(target, default=0) < 0:
-        raise InvalidArgumentError(None, None, f"Size must be non-negative, except for one -1: {text}")
+        raise InvalidArgumentError(None, None, f"Size must be non-negative, except for one -1: {target}")
+    wanted = math.prod(target)
     if wanted != array.size:
         raise InvalidArgumentError(
             None,
@@ -354,7 +354,8 @@ def _expand_dims_kernel(xp: Any, x: Any, dim: Any) -> Any:
         raise InvalidArgumentError(
             None, None, f"Tried to expand dim index {axis} for tensor with {array.ndim} dimensions."
         )
-    return xp.expand_dims(array, axis)
+    axis += array.ndim + 1 if axis < 0 else 0
+    return array.reshape(*array.shape[:axis], 1, *array.shape[axis:])
 
 
 EXPAND_DIMS = define_op(

@@ -179,8 +179,8 @@ class Geometry:
         return self.strides, self.dilations, pads
 
 
-def forward(xp: Any, x: Array, w: Array, geometry: Geometry) -> Array:
-    """A convolution in the layout of its data format."""
+def forward(xp: Any, x: Array, w: Array, geometry: Geometry, kernels: Any = kernels) -> Array:
+    """A convolution in the layout of its data format; `kernels` may hold quicker functions of the same names."""
     geometry.check(x, w)
     x = geometry.last(xp, x)
     depth, filter_depth, filters = x.shape[-1], w.shape[-2], w.shape[-1]
@@ -194,7 +194,9 @@ def forward(xp: Any, x: Array, w: Array, geometry: Geometry) -> Array:
     return geometry.back(xp, y)
 
 
-def backward_input(xp: Any, sizes: Array, w: Array, dy: Array, geometry: Geometry) -> Array:
+def backward_input(
+    xp: Any, sizes: Array, w: Array, dy: Array, geometry: Geometry, kernels: Any = kernels
+) -> Array:
     """Its gradient to the input; sizes of the spatial axes alone take the rest from filter and gradient."""
     geometry.check(w, dy)
     dy = geometry.last(xp, dy)
@@ -208,7 +210,9 @@ def backward_input(xp: Any, sizes: Array, w: Array, dy: Array, geometry: Geometr
     return geometry.back(xp, kernels.convolve_grad_input(xp, full, w, dy, *arguments))
 
 
-def backward_filter(xp: Any, x: Array, sizes: Array, dy: Array, geometry: Geometry) -> Array:
+def backward_filter(
+    xp: Any, x: Array, sizes: Array, dy: Array, geometry: Geometry, kernels: Any = kernels
+) -> Array:
     """Its gradient to the filter."""
     geometry.check(x, dy)
     x, dy = geometry.last(xp, x), geometry.last(xp, dy)

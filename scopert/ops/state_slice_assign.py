@@ -24,6 +24,8 @@ def _assign(
     try:
         index = python_index(begin, end, strides, masks)
         expected = view[index].shape
+        if 0 in expected:
+            return ref  # nothing to assign; TensorFlow does not look at the value's shape then
         if expected != value.shape:
             raise ValueError(f"a value of shape {list(value.shape)} is assigned to a slice of shape {list(expected)}")
         view[index] = value

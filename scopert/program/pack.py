@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
+from typing import Any
 
 import numpy as np
 
@@ -48,7 +49,7 @@ def pack(pieces: Sequence[Piece]) -> int:
     careful, rest = largest[:_CAREFUL], largest[_CAREFUL:]
     bound = most_alive([Piece(aligned(p.nbytes), p.birth, p.death) for p in careful])
     total = _best_fit(careful)
-    if total > bound:
+    if total > 1.02 * bound:
         first = [piece.offset for piece in careful]
         longest = sorted(careful, key=lambda p: (-p.nbytes * (p.death - p.birth + 1), p.birth))
         other = _best_fit(longest)
@@ -68,17 +69,24 @@ def _best_fit(pieces: Sequence[Piece]) -> int:
     for number, piece in enumerate(pieces):
         size = aligned(piece.nbytes)
         together = np.flatnonzero((births[:number] <= piece.death) & (deaths[:number] >= piece.birth))
-        best, least, reached = -1, -1, 0
-        for other in together[np.argsort(starts[together], kind="stable")].tolist():
-            gap = int(starts[other]) - reached
-            if gap >= size and (best < 0 or gap < least):
-                best, least = reached, gap
-            reached = max(reached, int(ends[other]))
-        offset = piece.offset = reached if best < 0 else best
+        offset = _smallest_gap(starts[together], ends[together], size)
+        piece.offset = offset
         births[number], deaths[number] = piece.birth, piece.death
         starts[number], ends[number] = offset, offset + size
         total = max(total, offset + size)
     return total
+
+
+def _smallest_gap(starts: Any, ends: Any, size: int) -> int:
+    """Where the smallest gap between taken ranges begins that is large enough, else where the last one ends."""
+    if not starts.size:
+        return 0
+    order = np.argsort(starts, kind="stable")
+    reached = np.maximum.accumulate(ends[order])
+    before = np.concatenate(([0], reached[:-1]))
+    gaps = starts[order] - before
+    fitting = np.flatnonzero(gaps >= size)
+    return int(reached[-1] if not fitting.size else before[fitting[np.argmin(gaps[fitting])]])
 
 
 def _by_size_class(pieces: Sequence[Piece], start: int) -> int:

@@ -53,6 +53,11 @@ class MultiRNNCell(RNNCell):
             )
 
     @property
+    def _checkpoint_dependencies(self) -> list[tuple[str, Any]]:
+        """Under which names a `tf.train.Checkpoint` keeps the cells."""
+        return [(f"cell-{i}", cell) for i, cell in enumerate(self._cells)]
+
+    @property
     def state_size(self) -> Any:
         """Those of the cells, or their sum."""
         sizes = tuple(cell.state_size for cell in self._cells)

@@ -32,6 +32,11 @@ class _Wrapper(RNNCell):
         self.cell = cell
 
     @property
+    def _checkpoint_dependencies(self) -> list[tuple[str, Any]]:
+        """Under which name a `tf.train.Checkpoint` keeps the cell."""
+        return [("cell", self.cell)]
+
+    @property
     def wrapped_cell(self) -> Any:
         """The cell inside."""
         return self.cell

@@ -85,6 +85,7 @@ class BaseSession:
         self._runs: OrderedDict[Any, tuple[Executable, list[Tensor], Any]] = OrderedDict()
         self._plain_runs = not self._config.operation_timeout_in_ms
         self._optimizes = _optimizes(self._config)
+        self._fuses = self._backend.capabilities.fuses and _fuses(self._config)
         self._closed = False
         OPEN_SESSIONS.add(self)
 
@@ -211,7 +212,7 @@ class BaseSession:
             found = self._executables.get(key)
             if found is None:
                 program = self.program(tensors, operations, feeds)
-                passes = PIPELINE if self._backend.capabilities.fuses else UNFUSED
+                passes = PIPELINE if self._fuses else UNFUSED
                 made = ShapeDispatch(program, self.compile, passes) if self._optimizes else self.compile(program)
                 found = self._executables[key] = made
                 while len(self._executables) > _LARGEST_CACHE:
@@ -363,6 +364,12 @@ def _optimizes(config: ConfigProto) -> bool:
     """Whether programs go through the passes: ``opt_level=L0`` and ``SCOPERT_OPTIMIZE=0`` say no."""
     level = config.graph_options.optimizer_options.opt_level
     return level != OptimizerOptions.L0 and os.environ.get("SCOPERT_OPTIMIZE", "1") != "0"
+
+
+def _fuses(config: ConfigProto) -> bool:
+    """Whether operations are fused into loops: ``global_jit_level=ON_1`` or ``SCOPERT_JIT=1`` ask for it."""
+    level = config.graph_options.optimizer_options.global_jit_level
+    return level > OptimizerOptions.DEFAULT or os.environ.get("SCOPERT_JIT", "0") == "1"
 
 
 def _backend_for(config: ConfigProto, name: str | None) -> Backend:

@@ -10,7 +10,7 @@ from typing import Any
 
 from scopert.backend import Executable, Program, TraceRow
 from scopert.program.passes.base import Pass
-from scopert.program.passes.pipeline import PIPELINE, optimised
+from scopert.program.passes.pipeline import UNFUSED, optimised
 
 _LOG = logging.getLogger("scopert")
 
@@ -36,7 +36,7 @@ class ShapeDispatch:
     """
 
     def __init__(
-        self, program: Program, compile_program: Callable[[Program], Executable], passes: Sequence[Pass] = PIPELINE
+        self, program: Program, compile_program: Callable[[Program], Executable], passes: Sequence[Pass] = UNFUSED
     ) -> None:
         self._program = program
         self._compile = compile_program

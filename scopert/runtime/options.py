@@ -44,7 +44,10 @@ class GPUOptions(Message):
 
 @public("OptimizerOptions")
 class OptimizerOptions(Message):
-    """How a graph is optimized: `opt_level` L0 runs it as it stands; the other fields have no effect."""
+    """How a graph is optimized: `opt_level` L0 runs it as it stands, `global_jit_level` ON_1 fuses loops.
+
+    The other fields have no effect.
+    """
 
     L1, L0 = 0, -1
     DEFAULT, OFF, ON_1, ON_2 = 0, -1, 1, 2

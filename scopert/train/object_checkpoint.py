@@ -240,6 +240,9 @@ def _variables_in(value: Any, path: str, found: dict[str, Any], optimizers: dict
     elif isinstance(value, (list, tuple)):
         for number, item in enumerate(value):
             _variables_in(item, f"{path}/{number}", found, optimizers)
+    elif hasattr(value, "_checkpoint_dependencies"):
+        for name, item in value._checkpoint_dependencies:
+            _variables_in(item, f"{path}/{name}", found, optimizers)
     elif isinstance(getattr(value, "variables", None), list):
         for number, item in enumerate(value.variables):
             _variables_in(item, f"{path}/variables/{number}", found, optimizers)

@@ -273,3 +273,24 @@ def test_bound_to_arrays_that_nobody_else_keeps() -> None:
         bound()
         for a, b in zip(made, expected, strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+def test_thousands_of_operations() -> None:
+    line, all_ = Access((1,)), frozenset({0})
+    nodes = [Node("load", (), float32, all_, 0), Node("const", (), float32, NONE, 0.5)]
+    for number in range(3000):
+        nodes.append(Node("mul" if number % 2 else "add", (len(nodes) - 1 if number else 0, 1), float32, all_))
+    doubled = [Node("load", (), float32, all_, 0)]
+    for _ in range(60):  # a graph in which there are 2^60 ways to the load
+        doubled.append(Node("max", (len(doubled) - 1,) * 2, float32, all_))
+    for body in (nodes, doubled):
+        agree(Fused((20,), 1, tuple(body), (line,), (Store(len(body) - 1, line),)), [rand(20)], [float32], [20])
+
+
+def test_equal_bodies_share_a_function() -> None:
+    here = engine(1)
+    assert here is not None
+    rows = [(softmax(4, 3), [float32], [float32] * 2), (softmax(5, 3), [float32], [float32] * 2)]
+    a, b, c = here.compile([rows[0], rows[1], rows[0]])
+    assert a is not None and b is not None and c is not None
+    assert a._pieces[0].address == c._pieces[0].address != b._pieces[0].address

@@ -7,7 +7,7 @@ import pytest
 
 import scopert as tf
 from scopert.io.crc32c import crc32c, masked_crc32c
-from scopert.io.example import DecodeError
+from scopert.ops.wire_format import DecodeError
 
 # TensorFlow's file of the record that `_example` makes.
 WRITTEN = base64.b64decode(

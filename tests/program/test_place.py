@@ -84,7 +84,7 @@ def test_shapes_change_without_a_copy():
     a = tf.exp(x, name="a")
     r = tf.reshape(a, [100], name="r")
     e = tf.expand_dims(r, 0, name="ex")
-    program = planned([tf.reduce_sum(tf.matmul(e, e, transpose_b=True))], feeds=[x])
+    program = planned([tf.reduce_sum(tf.matmul(e, e, transpose_b=True)), tf.reduce_sum(r)], feeds=[x])
     offsets = program.memory.offsets
     assert offsets[slot(program, "a")] == offsets[slot(program, "r")] == offsets[slot(program, "ex")]
     assert {slot(program, "r"), slot(program, "ex")} <= program.memory.views

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -21,6 +22,7 @@ from scopert_numpy.threads import Pool
 
 _ARGUMENTS = (ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
 _ALIGNMENT = 64
+_NAME = "body.of.a.step"
 Body: TypeAlias = tuple[Fused, Sequence[DType], Sequence[DType]]
 
 
@@ -170,10 +172,18 @@ class Engine:
             A `Compiled` for each body, or None where machine code is not written for something in it.
         """
         printed: dict[str, Printed] = {}
+        named: dict[str, str] = {}  # bodies that are the same share one function
         found: list[list[tuple[str, Stage | None]]] = []
         between: list[Sequence[tuple[int, DType]]] = []
         self.refused = {}
-        bits = jit.host().vector_bits
+
+        def function(fused: Fused, inputs: Sequence[DType], outputs: Sequence[DType]) -> str:
+            bits = jit.host().vector_bits
+            made = print_body(_NAME, make_plan(fused, bits), inputs, outputs, bits)
+            name = named.setdefault(made.text, f"f{len(named)}")
+            printed.setdefault(name, replace(made, text=made.text.replace(f"@{_NAME}", f"@{name}")))
+            return name
+
         for number, (fused, inputs, outputs) in enumerate(bodies):
             names: list[tuple[str, Stage | None]] = []
             between.append(())
@@ -181,27 +191,22 @@ class Engine:
                 if 0 not in fused.extents and worth_cutting(fused, self.pool.threads):
                     staged = cut(fused, tuple(inputs), tuple(outputs))
                     between[-1] = staged.temporary
-                    for piece, stage in enumerate(staged.stages):
-                        name = f"f{number}.{piece}"
-                        plan = make_plan(stage.fused, bits)
-                        printed[name] = print_body(name, plan, stage.input_types, stage.output_types, bits)
-                        names.append((name, stage))
+                    names += [(function(s.fused, s.input_types, s.output_types), s) for s in staged.stages]
                 else:
-                    name = f"f{number}"
-                    printed[name] = print_body(name, make_plan(fused, bits), inputs, outputs, bits)
-                    names.append((name, None))
+                    names.append((function(fused, inputs, outputs), None))
             except Unsupported as error:
                 self.refused[number] = str(error)
                 names = []
             found.append(names)
         if not any(found):
             return [None] * len(bodies)
-        library = jit.compile_text(module_text(printed.values()))
-        made: list[Compiled | None] = []
+        used = {name for names in found for name, _ in names}
+        library = jit.compile_text(module_text(printed[name] for name in printed if name in used))
+        compiled: list[Compiled | None] = []
         for (_, inputs, outputs), names, temporary in zip(bodies, found, between, strict=True):
             pieces = [_Piece(printed[name], library, name, self.pool, stage) for name, stage in names]
-            made.append(Compiled(pieces, temporary, (len(inputs), len(outputs))) if pieces else None)
-        return made
+            compiled.append(Compiled(pieces, temporary, (len(inputs), len(outputs))) if pieces else None)
+        return compiled
 
 
 def module_text(functions: Any) -> str:

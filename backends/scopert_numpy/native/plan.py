@@ -241,24 +241,32 @@ def _needs(fused: Fused, phase: list[int], phases: int) -> tuple[list[set[int]],
     kept: dict[int, int] = {}
     inner = len(fused.extents) - 1
 
-    def again(number: int) -> float:
-        """What computing a node anew costs in a later phase."""
-        if number in kept or not in_columns(fused, number):
-            return 1.0
-        return _cost(fused, number) + sum(again(arg) for arg in fused.nodes[number].args)
+    # Both walk with a stack of their own: a chain of a thousand nodes is no deeper for Python than a short one.
+    def costly(number: int) -> bool:
+        """Whether computing a node anew in a later phase costs more than keeping it."""
+        total, waiting = 0.0, [number]
+        while waiting and total <= _KEEP_ABOVE:
+            now = waiting.pop()
+            if now in kept or not in_columns(fused, now):
+                total += 1.0
+            else:
+                total += _cost(fused, now)
+                waiting.extend(fused.nodes[now].args)
+        return total > _KEEP_ABOVE
 
     def need(number: int, where: int) -> None:
-        if number in needed[where] or not in_columns(fused, number):
-            return
-        home = phase[number]
-        if home < where and inner in fused.nodes[number].axes and (number in kept or again(number) > _KEEP_ABOVE):
-            kept.setdefault(number, len(kept))
+        waiting = [(number, where)]
+        while waiting:
+            number, where = waiting.pop()
+            if number in needed[where] or not in_columns(fused, number):
+                continue
             needed[where].add(number)
-            need(number, home)
-            return
-        needed[where].add(number)
-        for arg in fused.nodes[number].args:
-            need(arg, where)
+            home = phase[number]
+            if home < where and inner in fused.nodes[number].axes and (number in kept or costly(number)):
+                kept.setdefault(number, len(kept))
+                waiting.append((number, home))
+            else:
+                waiting.extend((arg, where) for arg in reversed(fused.nodes[number].args))
 
     for node in fused.nodes:
         if node.op in REDUCTIONS:

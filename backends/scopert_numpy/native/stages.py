@@ -125,38 +125,44 @@ class _Cutter:
             nodes.append(replace(like, op="load", args=(), value=len(loads) - 1))
             return len(nodes) - 1
 
-        def write(number: int) -> int:
-            if number in place:
-                return place[number]
+        for number in self._closure([*keep, *(fused.stores[s].node for s in stored)]):
             node = fused.nodes[number]
             if number in self.kept:
                 source = self.kept[number]
-                made = load(source, Access(self._dense(number)), self.temporary[-1 - source][1], node)
+                place[number] = load(source, Access(self._dense(number)), self.temporary[-1 - source][1], node)
             elif node.op == "load":
-                made = load(node.value, fused.loads[node.value], self.inputs[node.value], node)
+                place[number] = load(node.value, fused.loads[node.value], self.inputs[node.value], node)
             else:
-                args = tuple(write(arg) for arg in node.args)
-                nodes.append(replace(node, args=args))
-                made = len(nodes) - 1
-            place[number] = made
-            return made
-
+                place[number] = len(nodes)
+                nodes.append(replace(node, args=tuple(place[arg] for arg in node.args)))
         stores, targets, kinds = [], [], []
         for number in keep:
-            stores.append(Store(write(number), Access(self._dense(number))))
+            stores.append(Store(place[number], Access(self._dense(number))))
             dtype = fused.nodes[number].dtype
             dtype = float32 if dtype.is_floating and dtype.np.itemsize == 2 else dtype
             kinds.append(dtype)
             targets.append(-1 - len(self.temporary))
             self.temporary.append((prod(fused.extents[k] for k in fused.nodes[number].axes), dtype))
         for number in stored:
-            stores.append(Store(write(fused.stores[number].node), fused.stores[number].access))
+            stores.append(Store(place[fused.stores[number].node], fused.stores[number].access))
             kinds.append(self.outputs[number])
             targets.append(number)
         for number, target in zip(keep, targets, strict=False):
             self.kept[number] = target
         body = Fused(extents, rows, tuple(nodes), tuple(loads), tuple(stores))
         self.stages.append(Stage(body, tuple(sources), tuple(targets), tuple(types), tuple(kinds)))
+
+    def _closure(self, roots: list[int]) -> list[int]:
+        """What has to be computed for some nodes, in order, from what was loaded or kept."""
+        seen: set[int] = set()
+        todo = list(roots)
+        while todo:
+            number = todo.pop()
+            if number not in seen:
+                seen.add(number)
+                if number not in self.kept:
+                    todo += self.fused.nodes[number].args
+        return sorted(seen)
 
     def _dense(self, number: int) -> tuple[int, ...]:
         """Strides of the temporary array of a node."""

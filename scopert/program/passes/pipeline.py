@@ -12,21 +12,23 @@ from scopert.program.passes.dead import Dead
 from scopert.program.passes.fold import Fold
 from scopert.program.passes.fuse import Fuse
 from scopert.program.passes.place import Place
+from scopert.program.passes.simplify import Simplify
 from scopert.program.passes.specialise import Specialise
 
-#: What every program goes through once its feeds have shapes; `Specialise` comes before them.
+#: What a program goes through once its feeds have shapes; `Specialise` comes before them.
 PIPELINE: tuple[Pass, ...] = (
     Fold(),
     Cse(),
+    Simplify(),
     Dead(),
     Fuse(),
     Place(),
 )
 
-#: The same for backends that run no FUSED steps.
-UNFUSED = tuple(step for step in PIPELINE if not isinstance(step, Fuse))
+#: Without FUSED steps, for backends that do not run them and sessions that do not ask for them.
+UNFUSED: tuple[Pass, ...] = tuple(step for step in PIPELINE if not isinstance(step, Fuse))
 
 
-def optimised(program: Program, shapes: Sequence[Shape], passes: Sequence[Pass] = PIPELINE) -> Program:
+def optimised(program: Program, shapes: Sequence[Shape], passes: Sequence[Pass] = UNFUSED) -> Program:
     """The program for feeds of these shapes, after all passes."""
     return run_passes(program, (Specialise(tuple(shapes)), *passes), check=bool(os.environ.get("SCOPERT_VERIFY")))

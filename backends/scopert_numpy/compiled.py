@@ -1,0 +1,67 @@
+"""FUSED steps as machine code where there is any, else block by block in NumPy."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from scopert.backend import FUSED, Fused, Program, Step
+from scopert_numpy.blocked import blocked
+from scopert_numpy.native import engine, unavailable
+
+_LOG = logging.getLogger("scopert")
+
+
+@cache
+def _machine() -> Any:
+    """The engine of this process, or None."""
+    found = engine()
+    if found is None:
+        _LOG.info("fused steps run in NumPy, which is slower than machine code: %s", unavailable())
+    return found
+
+
+def fused_callables(program: Program) -> dict[Step, Callable[..., Any]]:
+    """A function for each FUSED step of a program, ``f(*inputs, out=None)``; all are compiled together.
+
+    Parameters
+    ----------
+    program : Program
+        With static shapes, as every program that has such steps.
+    """
+    steps = [step for step in program.steps if step.op == FUSED]
+    machine = _machine() if steps else None
+    if machine is None:
+        return {step: blocked(program, step) for step in steps}
+    bodies = []
+    for step in steps:
+        assert isinstance(step.body, Fused)
+        inputs, outputs = ([program.values[slot].dtype for slot in slots] for slots in (step.inputs, step.outputs))
+        bodies.append((step.body, inputs, outputs))
+    codes = machine.compile(bodies)
+    for number, reason in machine.refused.items():
+        _LOG.debug("no machine code for the fused step %s: %s", steps[number].origin.name, reason)
+    return {
+        step: blocked(program, step) if code is None else _caller(code, program, step)
+        for step, code in zip(steps, codes, strict=True)
+    }
+
+
+def _caller(code: Callable[[Any, Any], None], program: Program, step: Step) -> Callable[..., Any]:
+    values = [program.values[slot] for slot in step.outputs]
+    shapes: list[tuple[Any, Any]] = [(value.shape or (), value.dtype.np) for value in values]
+    single = len(shapes) == 1
+
+    def run(*inputs: Any, out: Any = None) -> Any:
+        if out is None:
+            outputs = [np.empty(shape, dtype) for shape, dtype in shapes]
+        else:
+            outputs = [out] if single else list(out)
+        code([np.ascontiguousarray(value) for value in inputs], outputs)
+        return outputs[0] if single else tuple(outputs)
+
+    return run
