@@ -21,7 +21,7 @@ from scopert.backend import (
     last_uses,
     select_kernel_into,
 )
-from scopert_numpy.executable import NumpyExecutable, results
+from scopert_numpy.executable import check_shapes, results, variable_shapes
 from scopert_numpy.quiet import quiet_for
 from scopert_numpy.steps import Binder, Row, run_rows, run_traced
 from scopert_numpy.verify import verified_into
@@ -57,9 +57,8 @@ class PlannedExecutable:
         self._quiet = quiet_for(program)
         self._fetches = tuple([(fetch.slot, fetch.shared) for fetch in program.fetches])
         self._clear = tuple(dict.fromkeys((*program.feeds, *[fetch.slot for fetch in program.fetches])))
-        self._shapes = self._variable_shapes()
+        self._shapes = variable_shapes(program, self._template)
         self._free: list[_Frame] = []
-        self._unplanned: NumpyExecutable | None = None
 
     @property
     def memory(self) -> Memory:
@@ -68,9 +67,7 @@ class PlannedExecutable:
 
     def run(self, feeds: Sequence[Any], trace: list[TraceRow] | None = None) -> list[Any]:
         """Runs once, in the calling thread."""
-        for variable, shape in self._shapes:
-            if variable.shape != shape and variable.initialized:
-                return self._run_unplanned(feeds, trace)
+        check_shapes(self._shapes)
         try:
             frame = self._free.pop()
         except IndexError:
@@ -107,20 +104,6 @@ class PlannedExecutable:
         except Exception as error:
             failure.__cause__ = error
         return failure
-
-    def _run_unplanned(self, feeds: Sequence[Any], trace: list[TraceRow] | None) -> list[Any]:
-        """A variable was given another shape than its static one: nothing that was planned holds."""
-        if self._unplanned is None:
-            self._unplanned = NumpyExecutable(self._program, self._context, self._kernels)
-        return self._unplanned.run(feeds, trace)
-
-    def _variable_shapes(self) -> tuple[tuple[Any, Any], ...]:
-        rows = []
-        for slot in self._program.variables:
-            value = self._program.values[slot]
-            if value.dtype.is_ref and value.shape is not None and None not in value.shape:
-                rows.append((self._template[slot], value.shape))
-        return tuple(rows)
 
     # A workspace, and the program bound to it.
 
