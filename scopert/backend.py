@@ -27,9 +27,9 @@ from scopert.program.memory import Memory
 __all__ = [
     "DEAD", "FUSED", "HOST", "LOOP", "READ", "VIEW", "WRITES", "Access", "Backend", "BackendSpec", "CancelledError",
     "Capabilities", "DType", "Executable", "Fetch", "Fused", "InvalidArgumentError", "Kernel", "Loop", "Memory",
-    "Node", "Origin", "Program", "RunContext", "Step", "StepFailed", "TraceRow", "Value", "VariableRef", "as_dtype",
-    "bind", "check_step", "generic_kernel", "last_uses", "select_kernel", "select_kernel_into", "shape_text",
-    "verifying",
+    "Node", "Origin", "Program", "RunContext", "ShapesChanged", "Step", "StepFailed", "TraceRow", "Value",
+    "VariableRef", "as_dtype", "bind", "check_step", "generic_kernel", "last_uses", "select_kernel",
+    "select_kernel_into", "shape_text", "verifying",
 ]  # fmt: skip
 
 
@@ -189,6 +189,13 @@ class StepFailed(Exception):
         super().__init__(f"{step.op} of {step.origin.name}")
         self.step = step
         self.inputs = inputs
+
+
+class ShapesChanged(Exception):
+    """Variables have other shapes than the program was compiled for, and nothing has run yet.
+
+    An executable raises it before its first step; the session then runs the program that knows no shapes.
+    """
 
 
 def select_kernel(

@@ -7,7 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from scopert.backend import DEAD, InvalidArgumentError, Kernel, Program, RunContext, TraceRow, last_uses
+from scopert.backend import (
+    DEAD,
+    FUSED,
+    InvalidArgumentError,
+    Kernel,
+    Program,
+    RunContext,
+    ShapesChanged,
+    TraceRow,
+    last_uses,
+)
 from scopert_numpy.quiet import quiet_for
 from scopert_numpy.steps import Binder, run_rows, run_traced
 
@@ -25,9 +35,13 @@ class NumpyExecutable:
         self._feeds = program.feeds
         self._fetches = tuple((fetch.slot, fetch.shared) for fetch in program.fetches)
         self._quiet = quiet_for(program)
+        fused = any(step.op == FUSED for step in program.steps)
+        self._shapes = variable_shapes(program, self._slots) if fused else ()
 
     def run(self, feeds: Sequence[Any], trace: list[TraceRow] | None = None) -> list[Any]:
         """Runs once, in the calling thread."""
+        if self._shapes:
+            check_shapes(self._shapes)
         values = self._slots.copy()
         for slot, array in zip(self._feeds, feeds, strict=True):
             values[slot] = array
@@ -36,6 +50,23 @@ class NumpyExecutable:
         else:
             self._quiet(run_traced, self._rows, values, trace)
         return results(self._fetches, values)
+
+
+def variable_shapes(program: Program, slots: Sequence[Any]) -> tuple[tuple[Any, Any], ...]:
+    """The variables of a program and the shapes that it counts on."""
+    rows = []
+    for slot in program.variables:
+        value = program.values[slot]
+        if value.dtype.is_ref and value.shape is not None and None not in value.shape:
+            rows.append((slots[slot], value.shape))
+    return tuple(rows)
+
+
+def check_shapes(shapes: Sequence[tuple[Any, Any]]) -> None:
+    """Raises ShapesChanged if a variable was given another shape than its static one."""
+    for variable, shape in shapes:
+        if variable.shape != shape and variable.initialized:
+            raise ShapesChanged(f"{variable.name} has the shape {variable.shape}, the program was made for {shape}")
 
 
 def results(fetches: Sequence[tuple[int, bool]], values: Sequence[Any]) -> list[Any]:

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from scopert.backend import Executable, Program, TraceRow
+from scopert.backend import Executable, Program, ShapesChanged, TraceRow
 from scopert.program.passes.base import Pass
 from scopert.program.passes.pipeline import UNFUSED, optimised
 
@@ -54,7 +54,12 @@ class ShapeDispatch:
         latest, executable = self._latest
         if signature != latest:
             executable = self._executable(signature)
-        results: list[Any] = executable.run(feeds, trace)
+        try:
+            results: list[Any] = executable.run(feeds, trace)
+        except ShapesChanged:
+            with self._lock:
+                general = self._without_shapes()
+            results = general.run(feeds, trace)
         return results
 
     def program_for(self, signature: Signature) -> Program:
@@ -84,5 +89,10 @@ class ShapeDispatch:
                 "not specialised, which is slower. Feed batches of few different sizes (pad the last one).",
                 names, LARGEST_COUNT,
             )  # fmt: skip
+        return self._without_shapes()
+
+    def _without_shapes(self) -> Executable:
+        """The program as it was lowered, which fits all shapes."""
+        if self._general is None:
             self._general = self._compile(self._program)
         return self._general
