@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -28,13 +29,15 @@ def _machine() -> Any:
 def fused_callables(program: Program) -> dict[Step, Callable[..., Any]]:
     """A function for each FUSED step of a program, ``f(*inputs, out=None)``; all are compiled together.
 
+    ``SCOPERT_NATIVE=0`` leaves all of them to NumPy.
+
     Parameters
     ----------
     program : Program
         With static shapes, as every program that has such steps.
     """
     steps = [step for step in program.steps if step.op == FUSED]
-    machine = _machine() if steps else None
+    machine = _machine() if steps and os.environ.get("SCOPERT_NATIVE", "1") != "0" else None
     if machine is None:
         return {step: blocked(program, step) for step in steps}
     bodies = []
