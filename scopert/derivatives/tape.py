@@ -141,9 +141,8 @@ class GradientTape:
             (y, grad) for y, grad in zip(targets, given, strict=True) if self._recorded(y.op) or y in watched
         ]  # fmt: skip
         known = [x for x in flat if x in watched]
-        found = gradients(
-            [y for y, _ in rows], known, [grad for _, grad in rows], stop_gradients=self._barriers([y for y, _ in rows]),
-        )  # fmt: skip
+        ys, seeds = [y for y, _ in rows], [grad for _, grad in rows]
+        found = gradients(ys, known, seeds, stop_gradients=self._barriers(ys))
         by_source = dict(zip(known, found, strict=True))
         results = [by_source.get(x) for x in flat]
         if UnconnectedGradients(unconnected_gradients) is UnconnectedGradients.ZERO:
