@@ -9,6 +9,7 @@ from scopert.contrib import rnn as rnn
 from scopert.contrib import seq2seq as seq2seq
 from scopert.contrib import signal as signal
 from scopert.contrib import slim as slim
+from scopert.contrib import tensorboard as tensorboard
 from scopert.contrib import util as util
 
 __all__ = [
@@ -20,5 +21,6 @@ __all__ = [
     "seq2seq",
     "signal",
     "slim",
+    "tensorboard",
     "util",
 ]

@@ -3,6 +3,11 @@
 
 from scopert.rnn.bidirectional import static_bidirectional_rnn as static_bidirectional_rnn
 from scopert.rnn.cell import RNNCell as RNNCell
+from scopert.rnn.contrib_cells import EmbeddingWrapper as EmbeddingWrapper
+from scopert.rnn.contrib_cells import InputProjectionWrapper as InputProjectionWrapper
+from scopert.rnn.contrib_cells import LayerNormBasicLSTMCell as LayerNormBasicLSTMCell
+from scopert.rnn.contrib_cells import NASCell as NASCell
+from scopert.rnn.contrib_cells import OutputProjectionWrapper as OutputProjectionWrapper
 from scopert.rnn.lstm_cells import BasicLSTMCell as BasicLSTMCell
 from scopert.rnn.lstm_cells import LSTMCell as LSTMCell
 from scopert.rnn.lstm_cells import LSTMStateTuple as LSTMStateTuple
@@ -20,10 +25,15 @@ __all__ = [
     "BasicRNNCell",
     "DeviceWrapper",
     "DropoutWrapper",
+    "EmbeddingWrapper",
     "GRUCell",
+    "InputProjectionWrapper",
     "LSTMCell",
     "LSTMStateTuple",
+    "LayerNormBasicLSTMCell",
     "MultiRNNCell",
+    "NASCell",
+    "OutputProjectionWrapper",
     "RNNCell",
     "ResidualWrapper",
     "static_bidirectional_rnn",

@@ -11,13 +11,13 @@ from scopert.rnn.decoder import BasicDecoder as BasicDecoder
 from scopert.rnn.decoder import BasicDecoderOutput as BasicDecoderOutput
 from scopert.rnn.decoder import Decoder as Decoder
 from scopert.rnn.decoder import dynamic_decode as dynamic_decode
-from scopert.rnn.decoding_helpers import CustomHelper as CustomHelper
-from scopert.rnn.decoding_helpers import GreedyEmbeddingHelper as GreedyEmbeddingHelper
-from scopert.rnn.decoding_helpers import Helper as Helper
-from scopert.rnn.decoding_helpers import InferenceHelper as InferenceHelper
-from scopert.rnn.decoding_helpers import SampleEmbeddingHelper as SampleEmbeddingHelper
-from scopert.rnn.decoding_helpers import TrainingHelper as TrainingHelper
-from scopert.rnn.decoding_helpers import tile_batch as tile_batch
+from scopert.rnn.decoder_inputs import CustomHelper as CustomHelper
+from scopert.rnn.decoder_inputs import GreedyEmbeddingHelper as GreedyEmbeddingHelper
+from scopert.rnn.decoder_inputs import Helper as Helper
+from scopert.rnn.decoder_inputs import InferenceHelper as InferenceHelper
+from scopert.rnn.decoder_inputs import SampleEmbeddingHelper as SampleEmbeddingHelper
+from scopert.rnn.decoder_inputs import TrainingHelper as TrainingHelper
+from scopert.rnn.decoder_inputs import tile_batch as tile_batch
 from scopert.rnn.sequence_loss import sequence_loss as sequence_loss
 
 __all__ = [

@@ -18,6 +18,13 @@ from scopert.metrics.counts import precision as precision
 from scopert.metrics.counts import recall as recall
 from scopert.metrics.counts import true_negatives as true_negatives
 from scopert.metrics.counts import true_positives as true_positives
+from scopert.metrics.ranking import average_precision_at_k as average_precision_at_k
+from scopert.metrics.ranking import average_precision_at_k as sparse_average_precision_at_k
+from scopert.metrics.ranking import precision_at_k as precision_at_k
+from scopert.metrics.ranking import precision_at_k as sparse_precision_at_k
+from scopert.metrics.ranking import precision_at_top_k as precision_at_top_k
+from scopert.metrics.ranking import recall_at_k as recall_at_k
+from scopert.metrics.ranking import recall_at_top_k as recall_at_top_k
 from scopert.metrics.thresholds import auc as auc
 from scopert.metrics.thresholds import false_negatives_at_thresholds as false_negatives_at_thresholds
 from scopert.metrics.thresholds import false_positives_at_thresholds as false_positives_at_thresholds
@@ -31,6 +38,7 @@ from scopert.metrics.thresholds import true_positives_at_thresholds as true_posi
 __all__ = [
     "accuracy",
     "auc",
+    "average_precision_at_k",
     "false_negatives",
     "false_negatives_at_thresholds",
     "false_positives",
@@ -45,11 +53,17 @@ __all__ = [
     "mean_tensor",
     "percentage_below",
     "precision",
+    "precision_at_k",
     "precision_at_thresholds",
+    "precision_at_top_k",
     "recall",
+    "recall_at_k",
     "recall_at_thresholds",
+    "recall_at_top_k",
     "root_mean_squared_error",
     "sensitivity_at_specificity",
+    "sparse_average_precision_at_k",
+    "sparse_precision_at_k",
     "specificity_at_sensitivity",
     "true_negatives",
     "true_negatives_at_thresholds",

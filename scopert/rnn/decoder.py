@@ -22,7 +22,7 @@ from scopert.ops.math_reduction import reduce_all
 from scopert.ops.tensor_array import TensorArray
 from scopert.public import public
 from scopert.rnn.cell import assert_like_rnncell
-from scopert.rnn.decoding_helpers import Helper
+from scopert.rnn.decoder_inputs import Helper
 from scopert.rnn.sizes import zero_tensors
 from scopert.rnn.step import cache_variables, with_time_first
 from scopert.scope.variable_scope import variable_scope

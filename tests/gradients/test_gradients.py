@@ -231,6 +231,52 @@ def test_recomputed_and_passed_derivatives():
     assert values([z, tf.gradients(z, x)[0]]) == [4.0, 1.0]
 
 
-def test_there_is_no_tape():
-    with pytest.raises(NotImplementedError, match=r"use tf\.gradients"):
-        tf.GradientTape()
+def test_tape():
+    """What TensorFlow 1.15.5 gives in a graph, seen by running it."""
+    x = tf.placeholder(tf.float32, [])
+    v = tf.get_variable("v", initializer=1.0, use_resource=True)
+    before = x * 3.0
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch([x])
+        y = x * x * v + before
+    after = y * 2.0
+    assert tape.gradient(after, [x, v]) == [None, None]
+    dx, dv, none = tape.gradient(y, [x, v, before])
+    assert none is None and values([dx, dv], {x: 3.0}) == [6.0, 9.0]
+    assert values(tape.gradient(y, {"b": before}, unconnected_gradients="zero")["b"], {x: 1.0}) == 0.0
+    assert values(tape.gradient(y, x, output_gradients=tf.constant(5.0)), {x: 3.0}) == 30.0
+    assert tape.watched_variables() == (v,)
+    with tf.GradientTape() as outer:
+        outer.watch(x)
+        with tf.GradientTape() as inner:
+            inner.watch(x)
+            cube = x * x * x
+        first = inner.gradient(cube, x)
+    assert values(outer.gradient(first, x), {x: 3.0}) == 18.0
+    with pytest.raises(RuntimeError, match="only be called once"):
+        outer.gradient(first, x)
+
+
+def test_tape_records_what_it_is_told_to():
+    x = tf.placeholder(tf.float32, [])
+    v = tf.get_variable("v", initializer=1.0, use_resource=True)
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        y = v * 2.0
+    assert tape.gradient(y, [v]) == [None]
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        with tape.stop_recording():
+            square = x * x
+        z = square * x
+        with pytest.raises(ValueError, match="already recording"):
+            tape.__enter__()
+    assert values(tape.gradient(z, x), {x: 3.0}) == 9.0
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = x * x
+        tape.reset()
+    assert tape.gradient(y, x) is None
+    with pytest.raises(ValueError, match="not recording"), tape.stop_recording():
+        pass
+    with pytest.raises(NotImplementedError, match="jacobian"):
+        tape.jacobian(y, x)

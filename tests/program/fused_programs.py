@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
@@ -18,6 +20,16 @@ from scopert.program.passes.fuse import Fuse
 BEFORE = (Fold(), Cse(), Dead())
 
 
+@contextmanager
+def printer(machine_code: bool) -> Iterator[None]:
+    """Within, fused steps are compiled to machine code where that can be, or all run as NumPy calls."""
+    if machine_code:
+        yield
+        return
+    with mock.patch("scopert_numpy.compiled._machine", return_value=None):
+        yield
+
+
 def fused_program(session: Any, fetches: Sequence[Any], feeds: Sequence[Any] = ()) -> Program:
     """The program of fetches (tensors and operations) after the passes up to fusion."""
     tensors = [item for item in fetches if not isinstance(item, tf.Operation)]
@@ -26,12 +38,12 @@ def fused_program(session: Any, fetches: Sequence[Any], feeds: Sequence[Any] = (
 
 
 def run_both(
-    fetches: Sequence[Any], feeds: Mapping[Any, Any] | None = None, rounds: int = 1
+    fetches: Sequence[Any], feeds: Mapping[Any, Any] | None = None, rounds: int = 1, machine_code: bool = False
 ) -> tuple[list[Any], list[Any], Program]:
     """Results (and the values of all variables afterwards) of the plain and of the fused program, and the latter."""
     feeds = feeds or {}
     found: list[list[Any]] = []
-    with tf.Session() as session:
+    with tf.Session() as session, printer(machine_code):
         tensors = [item for item in fetches if not isinstance(item, tf.Operation)]
         operations = [item for item in fetches if isinstance(item, tf.Operation)]
         plain = session.program(tensors, operations, list(feeds))

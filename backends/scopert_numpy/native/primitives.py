@@ -231,11 +231,12 @@ def _binary_float(b: Builder, op: str, x: Value, y: Value, dtype: DType) -> Valu
     if op in _ARITHMETIC_FLOAT:
         return b.binary(_ARITHMETIC_FLOAT[op], x, y)
     if op in ("max", "min"):
+        # Of equal operands (0 and -0) it is the second one, as in NumPy; not a number wins.
         condition = "fcmp ogt" if op == "max" else "fcmp olt"
-        if not x.ref.startswith("%"):
-            x, y = y, x
-        if not y.ref.startswith("%"):  # a number: then x decides, and one instruction does it
-            return b.select(b.compare(condition, y, x), y, x)
+        if not x.ref.startswith("%") and "0x7FF8" not in x.ref:
+            return b.select(b.compare(condition, x, y), x, y)
+        if not y.ref.startswith("%") and "0x7FF8" not in y.ref:
+            return b.select(b.compare(condition.replace(" o", " u"), x, y), x, y)
         larger = b.select(b.compare(condition, x, y), x, y)  # y if either is not a number
         return b.select(b.compare("fcmp uno", x, x), x, larger)
     if op in _FLOAT32_ONLY and x.kind != "float":
