@@ -52,7 +52,7 @@ def _grow(data: Any, pool: list[Any]) -> Any:
         return halves[0] * tf.tanh(halves[1])
     if kind == "matmul" and shape == [6, 8]:
         return tf.matmul(x, tf.ones((8, 8)) * 0.1)
-    return data.draw(st.sampled_from(_UNARY))(x) if shape or kind != "unary" else tf.tanh(x)
+    return data.draw(st.sampled_from(_UNARY))(x) if shape else tf.tanh(x)
 
 
 def _graph(data: Any, steps: int) -> tuple[list[Any], list[Any]]:
