@@ -11,8 +11,8 @@ from scopert.backend import Fused, Node
 from scopert_numpy.blocked_nodes import REDUCE
 
 #: Bytes of scratch memory that a block may use: about half of a core's own cache.
-_CACHE = 1 << 18
-_LEAST_POINTS, _MOST_POINTS = 1 << 11, 1 << 15
+_CACHE = 1 << 19
+_LEAST_POINTS, _MOST_POINTS = 1 << 13, 1 << 16
 
 #: A piece of scratch memory: the axes along which it extends, and its NumPy dtype.
 Scratch = tuple[frozenset[int], Any]
