@@ -21,7 +21,9 @@ from scopert.program.passes.fuse_groups import (
     plan_merge,
     result_layout,
 )
+from scopert.program.passes.fuse_table import COPIES
 from scopert.program.passes.fuse_views import Views, data_input
+from scopert.program.uses import is_pure
 
 #: An item with more consumers stays where it is rather than being moved behind one of them.
 _MANY = 64
@@ -51,6 +53,8 @@ class Schedule:
         self._uses: Counter[int] = Counter()
         self._loads: dict[int, dict[Group, None]] = {}
         self._wanted = wanted
+        # Results of steps that only pass a value on, and that value.
+        self._same: dict[int, int] = {}
         # Cheap maps by their result.
         self._maps: dict[int, Part] = {}
 
@@ -74,6 +78,10 @@ class Schedule:
                 self._put(part)
 
     def _stay(self, step: Step, position: int) -> None:
+        if not self._same.keys().isdisjoint(step.inputs):
+            step = replace(step, inputs=tuple([self._same.get(slot, slot) for slot in step.inputs]))
+        if step.op in COPIES and is_pure(step) and not step.copies and not self._expansion.dtype(step.inputs[0]).is_ref:
+            self._same[step.outputs[0]] = step.inputs[0]
         item = Item(position, steps=[step])
         deps = {self.producer[slot].now() for slot in (*step.inputs, *step.guards) if slot in self.producer}
         deps |= {other.now() for other in self._effects.before(step, item)}

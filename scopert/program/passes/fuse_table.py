@@ -70,6 +70,18 @@ def _clip(b: Body, attrs: Mapping[str, Any], x: int, low: int, high: int) -> int
     return b("min", b("max", x, low), high)
 
 
+def _pow(b: Body, attrs: Mapping[str, Any], x: int, y: int) -> int:
+    """Small whole exponents are products: within a unit in the last place of what `pow` gives."""
+    exponent = b.nodes[y].value if b.nodes[y].op == "const" else None
+    if exponent == 1.0:
+        return x
+    if exponent == 2.0:
+        return b("square", x)
+    if exponent == 3.0:
+        return b("mul", b("square", x), x)
+    return b("pow", x, y)
+
+
 def _squared_difference(b: Body, attrs: Mapping[str, Any], x: int, y: int) -> int:
     return b("square", b("sub", x, y))
 
@@ -215,7 +227,7 @@ RULES: dict[str, Rule] = {
     "Div": Rule(_plain("div"), FLOATS),
     "Maximum": Rule(_plain("max"), NUMBERS),
     "Minimum": Rule(_plain("min"), NUMBERS),
-    "Pow": Rule(_plain("pow"), FLOATS, costly=True),
+    "Pow": Rule(_pow, FLOATS, costly=True),
     "Atan2": Rule(_plain("atan2"), FLOATS, costly=True),
     "SquaredDifference": Rule(_squared_difference, NUMBERS),
     "DivNoNan": Rule(_div_no_nan, FLOATS),
@@ -270,8 +282,10 @@ REDUCES: dict[str, tuple[str, frozenset[DType]]] = {
     "Any": ("max_over", _BOOL),
     "Mean": ("sum", FLOATS),
 }
+#: These pass their input on.
+COPIES = frozenset({"Identity", "StopGradient", "PreventGradient"})
 #: These keep the order of the elements.
-RESHAPES = frozenset({"Reshape", "ExpandDims", "Squeeze", "Identity", "StopGradient", "PreventGradient"})
+RESHAPES = COPIES | {"Reshape", "ExpandDims", "Squeeze"}
 #: These repeat elements, where an axis of size 1 becomes a longer one.
 REPEATS = frozenset({"BroadcastTo", "Tile"})
 #: These select or reorder elements by the values of constants only.
