@@ -107,7 +107,7 @@ class _Lowering:
             for tensor in self._fetches
         ]
         self._mark_copies(slots)
-        steps = mark_kept(self._steps, slots)
+        steps = mark_kept(self._steps, slots, {op.name for op in self._targets})
         shared = shared_slots((*self._feeds, *self._constants), steps)
         return Program(
             tuple(self._values), self._feeds, self._constants, self._variables, tuple(steps),
@@ -273,7 +273,7 @@ class _Lowering:
         inner._copy_reads(set(writes))
         condition = inner._slots[shape.condition.outputs[0]]
         results = tuple([inner._slots[op._inputs[0]] for op in loop.exits])
-        steps = tuple(mark_kept(inner._steps, (condition, *following, *results)))
+        steps = tuple(mark_kept(inner._steps, (condition, *following, *results), ()))
         program = Program(tuple(inner._values), feeds, inner._constants, inner._variables, steps, ())
         exits = loop.exits
         body = Loop(program, ends[0], ends[1], condition, tuple(following), results)

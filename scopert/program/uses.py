@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from scopert.graph.opdef import HOST, RANDOM, READS, STATEFUL, VIEW, WRITES
@@ -26,10 +26,17 @@ def used_slots(steps: Iterable[Step], wanted: Iterable[int]) -> set[int]:
     return used
 
 
-def mark_kept(steps: Sequence[Step], wanted: Iterable[int]) -> list[Step]:
-    """The steps, those marked `kept` whose outputs nobody uses: they were asked for themselves."""
+def mark_kept(steps: Sequence[Step], wanted: Iterable[int], asked: Collection[str]) -> list[Step]:
+    """The steps; those of operations that were asked for (`asked`, names) and whose outputs nobody uses are `kept`.
+
+    Others that nobody uses only stand before a control dependency. Where they compute and do nothing else
+    (one of the two gradients of a product, say), they may go, as in TensorFlow.
+    """
     used = used_slots(steps, wanted)
-    return [step if used.intersection(step.outputs) else replace(step, kept=True) for step in steps]
+    return [
+        replace(step, kept=True) if step.origin.name in asked and not used.intersection(step.outputs) else step
+        for step in steps
+    ]
 
 
 def shared_slots(foreign: Iterable[int], steps: Iterable[Step]) -> set[int]:

@@ -147,7 +147,7 @@ def test_a_training_step() -> None:
         program = fused_program(session, [loss, train], list(feeds))
     names = [step.op for step in program.steps if step.op != READ]
     matmul, update = "MatMul", "ApplyGradientDescent"
-    assert sorted(names) == sorted([*[matmul] * 6, *[update] * 4, "CheckLabels", *[FUSED] * 4])
+    assert sorted(names) == sorted([*[matmul] * 5, *[update] * 4, "CheckLabels", *[FUSED] * 4])
     entropy = max(bodies(program), key=lambda body: len(body.nodes))
     assert [len(entropy.loads), len(entropy.stores)] == [3, 3]
 

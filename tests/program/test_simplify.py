@@ -156,3 +156,15 @@ def test_fetching_what_was_passed_on_gives_the_caller_his_own():
 
 def test_rules_have_names():
     assert all(rule.name and rule.function.__name__ for rule in RULES)
+
+
+def test_what_stands_only_before_a_control_dependency_goes():
+    x = tf.placeholder(tf.float32, [3])
+    unused, checked = tf.exp(x), tf.Assert(tf.reduce_all(x > 0), [x])
+    with tf.control_dependencies([unused, checked]):
+        y = tf.square(x)
+    with tf.Session() as sess:
+        program = run_passes(sess.program([y], [], [x]), (Specialise(((3,),)), Dead()), check=True)
+        assert "Exp" not in ops(program) and "Assert" in ops(program)
+        program = run_passes(sess.program([y], [unused.op], [x]), (Specialise(((3,),)), Dead()), check=True)
+        assert "Exp" in ops(program)
