@@ -1,6 +1,9 @@
 """Generated from the @public table by scopert/compat/namespace.py; do not edit."""
 # ruff: noqa
 
+from scopert.ops.image_boxes import crop_and_resize as crop_and_resize
+from scopert.ops.image_boxes import non_max_suppression as non_max_suppression
+from scopert.ops.image_boxes import total_variation as total_variation
 from scopert.ops.image_codec import decode_jpeg as decode_jpeg
 from scopert.ops.image_codec import decode_png as decode_png
 from scopert.ops.image_codec import encode_png as encode_png
@@ -29,6 +32,8 @@ from scopert.ops.image_crop import random_flip_up_down as random_flip_up_down
 from scopert.ops.image_crop import resize_image_with_crop_or_pad as resize_image_with_crop_or_pad
 from scopert.ops.image_crop import resize_image_with_crop_or_pad as resize_with_crop_or_pad
 from scopert.ops.image_crop import rot90 as rot90
+from scopert.ops.image_jpeg import encode_jpeg as encode_jpeg
+from scopert.ops.image_jpeg import extract_jpeg_shape as extract_jpeg_shape
 from scopert.ops.image_patches import extract_image_patches as extract_image_patches
 from scopert.ops.image_resize import ResizeMethod as ResizeMethod
 from scopert.ops.image_resize import resize_area as resize_area
@@ -48,15 +53,19 @@ __all__ = [
     "adjust_saturation",
     "central_crop",
     "convert_image_dtype",
+    "crop_and_resize",
     "crop_to_bounding_box",
     "decode_jpeg",
     "decode_png",
+    "encode_jpeg",
     "encode_png",
     "extract_image_patches",
+    "extract_jpeg_shape",
     "flip_left_right",
     "flip_up_down",
     "grayscale_to_rgb",
     "hsv_to_rgb",
+    "non_max_suppression",
     "pad_to_bounding_box",
     "per_image_standardization",
     "random_brightness",
@@ -77,4 +86,5 @@ __all__ = [
     "rgb_to_grayscale",
     "rgb_to_hsv",
     "rot90",
+    "total_variation",
 ]

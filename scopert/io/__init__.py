@@ -16,6 +16,8 @@ from scopert.ops.image_codec import decode_jpeg as decode_jpeg
 from scopert.ops.image_codec import decode_png as decode_png
 from scopert.ops.image_codec import read_file as read_file
 from scopert.ops.image_codec import write_file as write_file
+from scopert.ops.image_jpeg import encode_jpeg as encode_jpeg
+from scopert.ops.image_jpeg import extract_jpeg_shape as extract_jpeg_shape
 from scopert.ops.queues import PaddingFIFOQueue as PaddingFIFOQueue
 from scopert.ops.queues import PriorityQueue as PriorityQueue
 from scopert.ops.queues import QueueBase as QueueBase
@@ -42,6 +44,8 @@ __all__ = [
     "decode_png",
     "decode_raw",
     "encode_base64",
+    "encode_jpeg",
+    "extract_jpeg_shape",
     "gfile",
     "parse_example",
     "parse_single_example",

@@ -21,7 +21,7 @@ from scopert.public import public
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
-def _pillow() -> Any:
+def pillow() -> Any:
     try:
         from PIL import Image
     except ImportError as error:
@@ -30,7 +30,7 @@ def _pillow() -> Any:
 
 
 def _decode(contents: Any, channels: int, kind: str) -> Any:
-    image_module = _pillow()
+    image_module = pillow()
     try:
         image = image_module.open(io.BytesIO(contents))
         image.load()
@@ -140,7 +140,7 @@ def _encode(image: Any, form: str, **options: Any) -> bytes:
     if array.ndim != 3 or array.shape[-1] not in (1, 2, 3, 4):
         raise ValueError(f"image must have shape [height, width, 1..4], got {list(array.shape)}")
     buffer = io.BytesIO()
-    _pillow().fromarray(array[..., 0] if array.shape[-1] == 1 else array).save(buffer, form, **options)
+    pillow().fromarray(array[..., 0] if array.shape[-1] == 1 else array).save(buffer, form, **options)
     return buffer.getvalue()
 
 

@@ -11,7 +11,10 @@ import scopert as tf
 sys.path.insert(0, str(Path(__file__).parent))
 graph_programs = importlib.import_module("graph_programs")
 
-_NAMES = ("nn", "layers", "losses", "contrib_layers", "images", "rnn", "metrics", "seq2seq", "parsing", "rankings", "contrib_cells")
+_NAMES = (
+    "nn", "layers", "losses", "contrib_layers", "images", "boxes", "rnn", "contrib_cells", "seq2seq", "metrics", "rankings",
+    "parsing",
+)  # fmt: skip
 _RECORDS = {name: graph_programs.recorded(name) for name in _NAMES}
 _CASES = [(name, title, code) for name in _NAMES for title, code in graph_programs.programs(name).items()]
 
