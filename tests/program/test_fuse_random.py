@@ -78,7 +78,7 @@ def test_values_and_gradients(data: Any) -> None:
     fetches = data.draw(st.lists(st.sampled_from(made), min_size=1, max_size=3))
     total = tf.add_n([tf.reduce_sum(tensor) for tensor in fetches])
     gradients = [g for g in tf.gradients(total, variables) if g is not None]
-    plain, fused, _ = run_both([*fetches, *gradients])
+    plain, fused, _ = run_both([*fetches, *gradients], machine_code=data.draw(st.booleans()))
     for left, right in zip(plain, fused, strict=True):
         assert_close(left, right, rtol=2e-4, atol=2e-4 * float(np.abs(left).max(initial=1.0)))
 
@@ -102,7 +102,7 @@ def test_assignments_keep_their_order(data: Any) -> None:
             done.append(assign(variable, 0.1 * tensor).op)
             with tf.control_dependencies(done[-1:]):
                 read.append(tf.sin(variable.read_value()) + 1.0)
-    plain, fused, _ = run_both([*read, *made, *done], rounds=2)
+    plain, fused, _ = run_both([*read, *made, *done], rounds=2, machine_code=data.draw(st.booleans()))
     for left, right in zip(plain, fused, strict=True):
         assert_close(left, right, rtol=2e-4, atol=2e-4 * float(np.abs(left).max(initial=1.0)))
 
@@ -122,6 +122,6 @@ def test_loops(data: Any) -> None:
         return i + 1, tf.tanh(fitting[-1] + tf.cast(i, tf.float32))
 
     _, result = tf.while_loop(lambda i, value: i < steps, body, [tf.constant(0), x])
-    plain, fused, _ = run_both([result, tf.gradients(tf.reduce_sum(result), x)[0]])
+    plain, fused, _ = run_both([result, tf.gradients(tf.reduce_sum(result), x)[0]], machine_code=data.draw(st.booleans()))
     for left, right in zip(plain, fused, strict=True):
         assert_close(left, right, rtol=2e-4, atol=2e-4)
