@@ -54,7 +54,11 @@ def fused_callables(program: Program) -> dict[Step, Callable[..., Any]]:
     }
 
 
-def _caller(code: Callable[[Any, Any], None], program: Program, step: Step) -> Callable[..., Any]:
+def _caller(code: Any, program: Program, step: Step) -> Callable[..., Any]:
+    constants = program.constants
+    held = {n: np.ascontiguousarray(constants[slot]) for n, slot in enumerate(step.inputs) if slot in constants}
+    code.hold(held)
+    given = [number for number in range(len(step.inputs)) if number not in held]
     values = [program.values[slot] for slot in step.outputs]
     shapes: list[tuple[Any, Any]] = [(value.shape or (), value.dtype.np) for value in values]
     single = len(shapes) == 1
@@ -64,7 +68,10 @@ def _caller(code: Callable[[Any, Any], None], program: Program, step: Step) -> C
             outputs = [np.empty(shape, dtype) for shape, dtype in shapes]
         else:
             outputs = [out] if single else list(out)
-        code([np.ascontiguousarray(value) for value in inputs], outputs)
+        arrays = list(inputs)
+        for number in given:
+            arrays[number] = np.ascontiguousarray(inputs[number])
+        code(arrays, outputs)
         return outputs[0] if single else tuple(outputs)
 
     return run

@@ -294,3 +294,21 @@ def test_equal_bodies_share_a_function() -> None:
     a, b, c = here.compile([rows[0], rows[1], rows[0]])
     assert a is not None and b is not None and c is not None
     assert a._pieces[0].address == c._pieces[0].address != b._pieces[0].address
+
+
+def test_inputs_that_are_held() -> None:
+    here = engine(1)
+    assert here is not None
+    for body, shapes, room in (
+        (layer_norm(6, 40), [(6, 40), (40,), (40,)], [240, 6, 6]),
+        (batch_norm(2000, 48), [(2000, 48), (48,), (48,)], [2000 * 48, 48, 48, 48, 2000 * 48]),
+    ):
+        inputs = [rand(*shape, seed=k) for k, shape in enumerate(shapes)]
+        expected = run(body, inputs, [float32] * len(room), room)
+        (function,) = here.compile([(body, [float32] * 3, [float32] * len(room))])
+        assert function is not None
+        function.hold({1: inputs[1].copy()})
+        made = [np.zeros(n, np.float32) for n in room]
+        function([inputs[0], None, inputs[2]], made)  # type: ignore[list-item]
+        for a, b in zip(made, expected, strict=True):
+            np.testing.assert_array_equal(a, b)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeAlias
@@ -38,22 +38,30 @@ class Compiled:
         self._pieces = tuple(pieces)
         self._temporary = tuple(temporary)
         self._arrays = arrays
+        self._held: dict[int, np.ndarray] = {}
         self._prepared: list[_Call] = []
+
+    def hold(self, arrays: Mapping[int, np.ndarray]) -> None:
+        """Gives inputs, by position, that are the same contiguous arrays in every call.
+
+        Whatever a call passes in their places is not looked at. To be called before the first call.
+        """
+        self._held = dict(arrays)
 
     def __call__(self, inputs: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> None:
         try:
             call = self._prepared.pop()
         except IndexError:
-            call = _Call(self._pieces, self._temporary, self._arrays)
+            call = _Call(self._pieces, self._temporary, self._arrays, self._held)
         call.point(inputs, outputs)
         call.run()
         self._prepared.append(call)
 
     def bind(self, inputs: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> Callable[[], None]:
         """The function for arrays that stay where they are: a call without arguments, for one thread at a time."""
-        call = _Call(self._pieces, self._temporary, self._arrays)
+        call = _Call(self._pieces, self._temporary, self._arrays, self._held)
         call.point(inputs, outputs)
-        call.arrays = (*inputs, *outputs)
+        call.arrays += (*inputs, *outputs)
         run = call.run
         run.__dict__["kept"] = call, self  # the tables of pointers, the arrays, the code
         return run
@@ -91,13 +99,16 @@ class _Piece:
 class _Call:
     """Tables of pointers, and the memory that the pieces ask for."""
 
-    __slots__ = ("_count", "_memory", "_tables", "_wanted", "arrays", "run")
+    __slots__ = ("_given", "_memory", "_tables", "_wanted", "arrays", "run")
 
     def __init__(
-        self, pieces: Sequence[_Piece], temporary: Sequence[tuple[int, DType]], arrays: tuple[int, int]
-    ) -> None:
-        self._count = arrays[0]
-        self.arrays: tuple[np.ndarray, ...] = ()
+        self, pieces: Sequence[_Piece], temporary: Sequence[tuple[int, DType]], arrays: tuple[int, int],
+        held: Mapping[int, np.ndarray],
+    ) -> None:  # fmt: skip
+        self._given = [number for number in range(arrays[0]) if number not in held]
+        #: Where the given inputs and the outputs stand in what `point` collects.
+        position = {number: place for place, number in enumerate((*self._given, *range(arrays[0], sum(arrays))))}
+        self.arrays: tuple[np.ndarray, ...] = tuple(held.values())
         self._memory = [_aligned(size * dtype.np.itemsize) for size, dtype in temporary]
         self._tables = []
         #: For each table: (place, which of the inputs and outputs).
@@ -112,7 +123,9 @@ class _Call:
             for place, number in enumerate(numbers):
                 if number < 0:
                     table[place] = _address(self._memory[-1 - number])
-            self._wanted.append([(place, number) for place, number in enumerate(numbers) if number >= 0])
+                elif number in held:
+                    table[place] = _address(held[number])
+            self._wanted.append([(place, position[n]) for place, n in enumerate(numbers) if n in position])
             if piece.printed.chunk_bytes:
                 own = _aligned(piece.printed.chunk_bytes * piece.chunks)
                 self._memory.append(own)
@@ -123,7 +136,7 @@ class _Call:
 
     def point(self, inputs: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> None:
         """Fills in where the arrays are."""
-        where = [array.__array_interface__["data"][0] for array in inputs]
+        where = [inputs[number].__array_interface__["data"][0] for number in self._given]
         where += [array.__array_interface__["data"][0] for array in outputs]
         for table, wanted in zip(self._tables, self._wanted, strict=True):
             for place, number in wanted:
