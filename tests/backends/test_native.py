@@ -287,6 +287,15 @@ def test_thousands_of_operations() -> None:
         agree(Fused((20,), 1, tuple(body), (line,), (Store(len(body) - 1, line),)), [rand(20)], [float32], [20])
 
 
+@pytest.mark.parametrize("op", ["tanh", "sin", "log1p"])
+def test_many_functions(op: str) -> None:
+    line, all_ = Access((1,)), frozenset({0})
+    nodes = [Node("load", (), float32, all_, 0)]
+    nodes += [Node(op, (number,), float32, all_) for number in range(100)]
+    x = np.abs(rand(37)) + 0.1
+    agree(Fused((37,), 1, tuple(nodes), (line,), (Store(100, line), Store(3, line))), [x], [float32] * 2, [37, 37])
+
+
 def test_equal_bodies_share_a_function() -> None:
     here = engine(1)
     assert here is not None

@@ -9,16 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 
 from scopert.graph.dtypes import DType
 from scopert.program.expression import BINARY, REDUCTIONS, UNARY, Access, Node, Store
 from scopert_numpy.native import primitives
-from scopert_numpy.native.builder import BITS, Value
+from scopert_numpy.native.builder import BITS, Builder, Value
 from scopert_numpy.native.nest import Lanes
-from scopert_numpy.native.plan import ALIAS, TILE, Plan, in_columns
+from scopert_numpy.native.plan import ALIAS, COSTS, TILE, Plan, in_columns
 from scopert_numpy.native.reductions import Reductions
 from scopert_numpy.native.tiles import copy_element, copy_square
+
+#: In bodies with many functions of at least so many instructions they are called, and not written out: that many
+#: instructions would take LLVM seconds.
+_LONG = 18
+_MANY = 40
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,11 @@ def print_body(
 
 
 class _Printer(Reductions):
+    @cached_property
+    def outlined(self) -> bool:
+        """Whether long primitives are called."""
+        return sum(COSTS.get(node.op, 1.0) >= _LONG for node in self.fused.nodes) > _MANY
+
     def run(self) -> Printed:
         b = self.b
         count = len(self.inputs) + len(self.outputs)
@@ -293,9 +304,20 @@ class _Printer(Reductions):
         if node.op == "select":
             return b.select(*args)
         if node.op in UNARY:
+            if self.outlined and COSTS.get(node.op, 1.0) >= _LONG:
+                return self._called(node.op, args[0], source)
             return primitives.unary(b, node.op, args[0], source)
         assert node.op in BINARY, node.op
         return primitives.binary(b, node.op, args[0], args[1], source)
+
+    def _called(self, op: str, x: Value, dtype: DType) -> Value:
+        """A primitive as a function of its own."""
+        inner = Builder()
+        y = primitives.unary(inner, op, Value("%x", x.kind, x.lanes), dtype)
+        name = f"@{op}.{x.kind}.{x.lanes}"
+        lines = [f"define internal {y.type} {name}({x.type} %x) noinline nounwind {{", "entry:", *inner.lines]
+        self.b.needs |= {*inner.needs, "\n".join([*lines, f"  ret {y.typed}", "}"])}
+        return self.b.make(f"call {y.type} {name}({x.typed})", y.kind, y.lanes)
 
     def _index(self, node: Node, lanes: Lanes | None) -> Value:
         b, kind = self.b, primitives.register_kind(node.dtype)
