@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from scopert.backend import FUSED, Origin, TraceRow
 from scopert.public import public
-from scopert.runtime.trace import OBSERVERS
+from scopert.runtime.trace import OBSERVERS, operations_of
 
 #: The row for what a run does besides its steps: compiling for new shapes, dispatch, copies of the results.
 OUTSIDE = "(outside steps)"
@@ -204,11 +204,6 @@ def _times(start: int, end: int) -> dict[str, float]:
     return {"ts": start / 1000, "dur": (end - start) / 1000}
 
 
-def _operations(origin: Origin) -> tuple[Origin, ...]:
-    """What a step stands for: a fused one names its operations."""
-    return tuple(origin.attrs.get("fused", ())) or (origin,)
-
-
 def _steps(trace: Sequence[TraceRow], thread: int) -> Iterator[ProfiledStep]:
     """The rows in the order of their beginnings; a step ends after those inside it, which its own time leaves out."""
     inside: dict[int, int] = {}
@@ -222,7 +217,7 @@ def _steps(trace: Sequence[TraceRow], thread: int) -> Iterator[ProfiledStep]:
         open_rows.append(number)
     for number, (step, start, end, nbytes) in enumerate(ordered):
         own = end - start - inside.get(number, 0)
-        yield ProfiledStep(step.origin.name, step.op, _operations(step.origin), start, end, own, nbytes, thread)
+        yield ProfiledStep(step.origin.name, step.op, operations_of(step.origin), start, end, own, nbytes, thread)
 
 
 def _parts(step: ProfiledStep, by: str, depth: int | None) -> Iterator[tuple[str, float, int]]:

@@ -6,8 +6,13 @@ import time
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from scopert.backend import Executable, TraceRow
+from scopert.backend import Executable, Origin, TraceRow
 from scopert.runtime.options import RunMetadata
+
+
+def operations_of(origin: Origin) -> tuple[Origin, ...]:
+    """The operations that a step stands for: a fused one names them."""
+    return tuple(origin.attrs.get("fused", ())) or (origin,)
 
 
 class Observer(Protocol):
@@ -35,16 +40,22 @@ def run_observed(executable: Executable, feeds: Sequence[Any], trace: list[Trace
 
 
 def record_trace(trace: list[TraceRow] | None, device: str, metadata: RunMetadata) -> None:
-    """Fills `metadata` from the steps that ran, or empties it."""
+    """Fills `metadata` from the steps that ran, or empties it.
+
+    The operations of a fused step get equal shares of its time, one after the other.
+    """
     metadata.Clear()
     if trace is None:
         return
     offset = time.time_ns() - time.perf_counter_ns()
     stats = metadata.step_stats.dev_stats.add(device=device)
     for step, start, end, _ in trace:
-        micros = (start + offset) // 1000
-        duration = (end - start) // 1000
-        stats.node_stats.add(
-            node_name=step.origin.name, timeline_label=step.op, all_start_micros=micros,
-            op_end_rel_micros=duration, all_end_rel_micros=duration, op_nanos=end - start,
-        )  # fmt: skip
+        operations = operations_of(step.origin)
+        share = (end - start) // len(operations)
+        for number, operation in enumerate(operations):
+            label = step.op if operation is step.origin else operation.type
+            stats.node_stats.add(
+                node_name=operation.name, timeline_label=label,
+                all_start_micros=(start + offset + number * share) // 1000, op_end_rel_micros=share // 1000,
+                all_end_rel_micros=share // 1000, op_nanos=share,
+            )  # fmt: skip

@@ -11,7 +11,7 @@ from scopert.backend import FUSED
 from scopert.graph.dtypes import float32
 from scopert.graph.kernel import Origin
 from scopert.runtime.profile import OUTSIDE, profile
-from scopert.runtime.trace import OBSERVERS
+from scopert.runtime.trace import OBSERVERS, record_trace
 
 
 @pytest.fixture
@@ -132,7 +132,20 @@ def test_metadata_are_filled_as_well(net):
     metadata = tf.RunMetadata()
     with tf.profile() as prof:
         sess.run(y, {x: VALUE}, tf.RunOptions(trace_level=tf.RunOptions.FULL_TRACE), metadata)
-    assert len(metadata.steps) == len(prof.runs[0].steps)
+    operations = [origin.name for step in prof.runs[0].steps for origin in step.operations]
+    assert [step.name for step in metadata.steps] == operations
+
+
+def test_metadata_name_the_operations_of_a_fused_step():
+    operations = tuple(Origin(name, kind, {}, (), (), None) for name, kind in [("a/Mul", "Mul"), ("b/Tanh", "Tanh")])
+
+    class Step:
+        op, origin = FUSED, Origin("b/Tanh", FUSED, {"fused": operations}, (), (float32,), None)
+
+    metadata = tf.RunMetadata()
+    record_trace([(Step, 1000, 5000, 64)], "/device:CPU:0", metadata)
+    seconds = pytest.approx(2e-6)
+    assert metadata.steps == [("a/Mul", "Mul", seconds), ("b/Tanh", "Tanh", seconds)]
 
 
 @pytest.mark.parametrize("arguments", [("kind",), ("op", 2), ("scope", 0)])
