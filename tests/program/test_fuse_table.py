@@ -87,7 +87,9 @@ def test_one_op(name: str, dtype: tf.DType, machine_code: bool) -> None:
         assert operations(program) == [FUSED]
         if machine_code and dtype.is_floating:
             # Functions of its own, products and sums in one rounding, 16 bits only when stored.
-            eps = {"float16": 1e-3, "bfloat16": 8e-3}.get(dtype.name, float(np.finfo(np.float32 if dtype.size == 4 else np.float64).eps))
+            eps = {"float16": 1e-3, "bfloat16": 8e-3}.get(
+                dtype.name, float(np.finfo(np.float32 if dtype.size == 4 else np.float64).eps)
+            )
             assert_close(plain[0], fused[0], rtol=8 * eps, atol=2 * eps)
         else:
             assert same_bits(plain[0], fused[0]), f"{name}: {plain[0]} and fused {fused[0]}"
@@ -183,3 +185,25 @@ def test_biases_selects_and_constants() -> None:
     plain, fused, _ = run_both(sums, {x: values})
     for left, right in zip(plain, fused, strict=True):
         assert_close(left, right, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("data_format", ["NHWC", "NCHW"])
+def test_batch_normalisation(data_format: str, training: bool) -> None:
+    shape = (4, 5, 6, 3) if data_format == "NHWC" else (4, 3, 5, 6)
+    x, scale, offset = (
+        tf.placeholder(tf.float32, shape),
+        tf.placeholder(tf.float32, [3]),
+        tf.placeholder(tf.float32, [3]),
+    )
+    moments = {} if training else {"mean": tf.constant([0.1, 0.2, 0.3]), "variance": tf.constant([1.0, 2.0, 3.0])}
+    y, mean, variance = tf.nn.fused_batch_norm(
+        x, scale, offset, data_format=data_format, is_training=training, **moments
+    )
+    fetches = [y, mean, variance, *tf.gradients(tf.reduce_sum(y * tf.sin(y)), [x, scale, offset])]
+    rng = np.random.RandomState(0)
+    feeds = {x: rng.standard_normal(shape), scale: rng.random_sample(3) + 0.5, offset: rng.standard_normal(3)}
+    plain, fused, program = run_both(fetches, {key: value.astype(np.float32) for key, value in feeds.items()})
+    assert not any(name.startswith("FusedBatchNorm") for name in operations(program))
+    for left, right in zip(plain, fused, strict=True):
+        assert_close(left, right, rtol=1e-4, atol=1e-4)

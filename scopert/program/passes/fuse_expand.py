@@ -60,8 +60,8 @@ class Expansion:
         """Steps that must run before, and the parts of a step; None if it has to stay as it is."""
         if not is_pure(step) or step.kept or step.body is not None:
             return None
-        make = _find(step.op)
-        if make is None or not all(self._known(slot) for slot in (*step.inputs, *step.outputs)):
+        make, inputs, outputs = _find(step.op)
+        if make is None or not all(map(self._known, (*step.inputs[:inputs], *step.outputs[:outputs]))):
             return None
         self.parts, self.before, self._step, self._position = [], [], step, position
         return (self.before, self.parts) if make(self, step) else None
@@ -121,21 +121,25 @@ class Expansion:
 Make = Callable[[Expansion, Step], bool]
 
 
-def _find(op: str) -> Make | None:
+def _find(op: str) -> tuple[Make | None, int | None, int | None]:
+    """What makes parts of an op, and how many of its inputs and outputs it looks at (None: all)."""
     if op in RULES:
-        return _elementwise
+        return _elementwise, None, None
     if op in REDUCES:
-        return _reduction
+        return _reduction, None, None
     if op in RESHAPES:
-        return _regroup
+        return _regroup, None, None
     if op in REPEATS:
-        return _repeat
+        return _repeat, None, None
     found = _OTHERS.get(op)
     if found is None:
-        from scopert.program.passes.fuse_composite import COMPOSITES
+        from scopert.program.passes.fuse_composite import COMPOSITES  # made of what stands here
+        from scopert.program.passes.fuse_norm import NORMS
 
-        return COMPOSITES.get(op)
-    return found
+        if op in NORMS:
+            return NORMS[op]
+        found = COMPOSITES.get(op)
+    return found, None, None
 
 
 def _broadcasts(shapes: Sequence[tuple[int, ...]], into: tuple[int, ...]) -> bool:
