@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 from pathlib import Path
@@ -59,7 +60,10 @@ def main(args: argparse.Namespace) -> int:
     shown = [peer.name for peer in peers]
     show(results, shown, base)
     if args.out is not None:
-        settings = {"rounds": args.rounds, "seconds": args.seconds, "threads": args.threads, "small": args.small}
+        settings = {
+            "rounds": args.rounds, "seconds": args.seconds, "threads": args.threads, "small": args.small,
+            **{name: os.environ[name] for name in ("SCOPERT_JIT", "SCOPERT_OPTIMIZE") if name in os.environ},
+        }  # fmt: skip
         args.out.mkdir(parents=True, exist_ok=True)
         stem = args.out / _stem(machine["date"], machine["cpu"], args.threads)
         write_json(stem.with_suffix(".json"), document(results, machine, settings))
