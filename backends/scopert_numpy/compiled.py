@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -17,19 +16,25 @@ from scopert_numpy.native import engine, unavailable
 _LOG = logging.getLogger("scopert")
 
 
+_engine = cache(engine)
+
+
 @cache
+def _say(reason: str) -> None:
+    _LOG.info("fused steps run in NumPy, which is slower than machine code: %s", reason)
+
+
 def _machine() -> Any:
     """The engine of this process, or None."""
-    found = engine()
-    if found is None:
-        _LOG.info("fused steps run in NumPy, which is slower than machine code: %s", unavailable())
-    return found
+    reason = unavailable()
+    if reason is None:
+        return _engine()
+    _say(reason)
+    return None
 
 
 def fused_callables(program: Program) -> dict[Step, Callable[..., Any]]:
     """A function for each FUSED step of a program, ``f(*inputs, out=None)``; all are compiled together.
-
-    ``SCOPERT_NATIVE=0`` leaves all of them to NumPy.
 
     Parameters
     ----------
@@ -37,7 +42,7 @@ def fused_callables(program: Program) -> dict[Step, Callable[..., Any]]:
         With static shapes, as every program that has such steps.
     """
     steps = [step for step in program.steps if step.op == FUSED]
-    machine = _machine() if steps and os.environ.get("SCOPERT_NATIVE", "1") != "0" else None
+    machine = _machine() if steps else None
     if machine is None:
         return {step: blocked(program, step) for step in steps}
     bodies = []

@@ -134,9 +134,6 @@ class Tensor:
     def _as_graph_element(self) -> Tensor:
         return self
 
-    def _override_operator(self, operator: str, function: Callable[..., Any]) -> None:
-        define_operator(operator, function)
-
     def eval(self, feed_dict: Any = None, session: Any = None) -> Any:
         """Runs the tensor in `session`, or in the default session."""
         from scopert.graph.stack import default_session  # the stack knows tensors' graphs
@@ -179,9 +176,6 @@ class Tensor:
             "Session.run. Use `if t is not None:` instead of `if t:` to test if a tensor is defined, and "
             "TensorFlow ops such as tf.cond to execute subgraphs conditioned on the value of a tensor."
         )
-
-    def __nonzero__(self) -> bool:
-        return self.__bool__()
 
     def __iter__(self) -> Iterator[Any]:
         raise TypeError(

@@ -78,3 +78,11 @@ def test_long_chains_are_no_deep_recursion():
         program = optimised(sess.program([y / row], [], [x]), ((2, 3),), (Fuse(),))
     (found,) = run(program, [np.ones((2, 3), np.float32)])
     np.testing.assert_allclose(found, np.full((2, 3), 1 / 3), rtol=1e-6)
+
+
+def test_a_switch_leaves_everything_to_numpy(monkeypatch):
+    from scopert_numpy.native import engine
+
+    monkeypatch.setenv("SCOPERT_NATIVE", "0")
+    assert unavailable() == "SCOPERT_NATIVE=0 turns it off"
+    assert engine() is None

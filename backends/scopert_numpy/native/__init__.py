@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -10,9 +11,13 @@ if TYPE_CHECKING:
     from scopert_numpy.native.engine import Engine
 
 
-@cache
 def unavailable() -> str | None:
-    """Why there is no machine code here; None if there is."""
+    """Why there is no machine code here; None if there is. ``SCOPERT_NATIVE=0`` turns it off."""
+    return "SCOPERT_NATIVE=0 turns it off" if os.environ.get("SCOPERT_NATIVE", "1") == "0" else _missing()
+
+
+@cache
+def _missing() -> str | None:
     if find_spec("llvmlite") is None:
         return "llvmlite is not installed (pip install scopert[cpu])"
     try:
