@@ -11,12 +11,12 @@ import numpy as np
 
 from scopert.backend import FUSED, Fused, Program, Step
 from scopert_numpy.blocked import blocked
-from scopert_numpy.native import engine, unavailable
+from scopert_numpy.native import open_engine, unavailable
 
 _LOG = logging.getLogger("scopert")
 
 
-_engine = cache(engine)
+_engine = cache(open_engine)
 
 
 @cache

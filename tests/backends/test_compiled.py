@@ -81,8 +81,8 @@ def test_long_chains_are_no_deep_recursion():
 
 
 def test_a_switch_leaves_everything_to_numpy(monkeypatch):
-    from scopert_numpy.native import engine
+    from scopert_numpy.native import open_engine
 
     monkeypatch.setenv("SCOPERT_NATIVE", "0")
     assert unavailable() == "SCOPERT_NATIVE=0 turns it off"
-    assert engine() is None
+    assert open_engine() is None

@@ -15,7 +15,7 @@ from scopert.program.expression import Access, Fused, Node, Store, check
 
 pytest.importorskip("llvmlite")
 
-from scopert_numpy.native import engine
+from scopert_numpy.native import open_engine
 
 BOTH, ROWS, COLUMNS, NONE = frozenset({0, 1}), frozenset({0}), frozenset({1}), frozenset[int]()
 TOLERANCE = {"float16": 2e-3, "bfloat16": 2e-2, "float32": 3e-5, "float64": 1e-12}
@@ -23,7 +23,7 @@ TOLERANCE = {"float16": 2e-3, "bfloat16": 2e-2, "float32": 3e-5, "float64": 1e-1
 
 def run(body: Fused, inputs: list[np.ndarray], outputs: list[DType], room: list[int], threads: int = 1) -> list[np.ndarray]:
     check(body)
-    here = engine(threads)
+    here = open_engine(threads)
     assert here is not None
     types = [_dtype(x) for x in inputs]
     (function,) = here.compile([(body, types, outputs)])
@@ -128,7 +128,7 @@ def test_layer_norm_and_gradient(n: int, m: int, threads: int) -> None:
 def test_in_place() -> None:
     x = rand(70, 300)
     expected = run(softmax(70, 300), [x.copy()], [float32] * 2, [70 * 300, 70])
-    here = engine(1)
+    here = open_engine(1)
     assert here is not None
     (function,) = here.compile([(softmax(70, 300), [float32], [float32] * 2)])
     assert function is not None
@@ -213,7 +213,7 @@ def test_what_is_not_written_is_refused() -> None:
     all_ = frozenset({0})
     line = Access((1,))
     body = Fused((4,), 1, (Node("load", (), int32, all_, 0), Node("mod", (0, 0), int32, all_)), (line,), (Store(1, line),))
-    here = engine(1)
+    here = open_engine(1)
     assert here is not None
     assert here.compile([(body, [int32], [int32])]) == [None]
     assert here.refused == {0: "mod of int32"}
@@ -256,7 +256,7 @@ def test_batch_norm(threads: int) -> None:
 def test_bound_to_arrays_that_nobody_else_keeps() -> None:
     import gc
 
-    here = engine(2)
+    here = open_engine(2)
     assert here is not None
     for body, count in ((softmax(300, 40), 1), (batch_norm(2000, 48), 3)):
         shapes = [(300, 40)] if count == 1 else [(2000, 48), (48,), (48,)]
@@ -297,7 +297,7 @@ def test_many_functions(op: str) -> None:
 
 
 def test_equal_bodies_share_a_function() -> None:
-    here = engine(1)
+    here = open_engine(1)
     assert here is not None
     rows = [(softmax(4, 3), [float32], [float32] * 2), (softmax(5, 3), [float32], [float32] * 2)]
     a, b, c = here.compile([rows[0], rows[1], rows[0]])
@@ -306,7 +306,7 @@ def test_equal_bodies_share_a_function() -> None:
 
 
 def test_inputs_that_are_held() -> None:
-    here = engine(1)
+    here = open_engine(1)
     assert here is not None
     for body, shapes, room in (
         (layer_norm(6, 40), [(6, 40), (40,), (40,)], [240, 6, 6]),

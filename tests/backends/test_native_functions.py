@@ -13,7 +13,7 @@ from scopert.program.expression import Access, Fused, Node, Store
 
 pytest.importorskip("llvmlite")
 
-from scopert_numpy.native import engine
+from scopert_numpy.native import open_engine
 
 _LD: Any = np.longdouble
 _erf = np.vectorize(math.erf, otypes=[np.float64])
@@ -43,7 +43,7 @@ def compute(op: str, dtype: DType, *arguments: np.ndarray) -> np.ndarray:
     loads = tuple(Node("load", (), dtype, FLAT, k) for k in range(len(arguments)))
     node = Node(op, tuple(range(len(arguments))), dtype, FLAT)
     body = Fused((n,), 1, (*loads, node), (Access((1,)),) * len(arguments), (Store(len(arguments), Access((1,))),))
-    here = engine(1)
+    here = open_engine(1)
     assert here is not None
     (function,) = here.compile([(body, [dtype] * len(arguments), [dtype])])
     assert function is not None, here.refused

@@ -29,7 +29,7 @@ def _missing() -> str | None:
     return None
 
 
-def engine(threads: int | None = None) -> Engine | None:
+def open_engine(threads: int | None = None) -> Engine | None:
     """An engine that shares work among `threads` threads (default: the cores available).
 
     Returns
