@@ -102,7 +102,7 @@ class Matrix:
 
 @dataclass(frozen=True, slots=True)
 class Gemm:
-    """``out = epilogue(a @ b + bias)``, for every matrix of the batch.
+    """``out = epilogue(a @ b + bias)``, for every matrix of the batch; at most one batch axis.
 
     Attributes
     ----------
@@ -117,9 +117,15 @@ class Gemm:
     bias : Operand, optional
         `n` elements, added to every row.
     epilogue : str
-        ``""``, ``relu`` or ``gelu`` (the tanh form).
+        ``""``, ``relu``, ``gelu`` (the tanh form), ``relu_aux`` (relu that fills `aux`) or ``drelu`` (zero where the
+        bit of `aux` is 0: the gradient of a relu that filled it).
     accumulate : bool
         Adds to what `out` holds.
+    aux : Operand, optional
+        A bit for each element of `out`, lowest first, each row padded to `mask_bits(n)`; it is 1 where the input of
+        relu was positive.
+    bias_gradient : Operand, optional
+        `n` elements that are filled with the sum of the rows of `out`, after the epilogue ``drelu``.
     """
 
     m: int
@@ -134,6 +140,13 @@ class Gemm:
     bias: Operand | None = None
     epilogue: str = ""
     accumulate: bool = False
+    aux: Operand | None = None
+    bias_gradient: Operand | None = None
+
+
+def mask_bits(n: int) -> int:
+    """Bits of a row of a relu mask: cuBLASLt wants a multiple of 128."""
+    return -(-n // 128) * 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +168,19 @@ class Fill:
 
 
 Command: TypeAlias = Launch | Gemm | Copy | Fill
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A constant of addresses, which are known once a program is bound: a uint64 for each entry.
+
+    Attributes
+    ----------
+    entries : tuple of Operand or int
+        Operands of the same step become their addresses, numbers stay.
+    """
+
+    entries: tuple[Operand | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +208,7 @@ class Emitted:
     scratch : int
         Bytes of memory that it needs while it runs.
     parameters : tuple of Parameter
-    constants : tuple of numpy.ndarray
+    constants : tuple of numpy.ndarray or Table
         Tables that stay the same; they follow the step's inputs: number ``len(step.inputs) + k`` is constant `k`.
     alias : tuple of (int, int)
         Output and the input whose memory it is, under another shape: no command fills it.

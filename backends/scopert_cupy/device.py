@@ -119,7 +119,10 @@ class Device(Protocol):
     def plan_gemm(self, gemm: Any) -> Any:
         """Chooses how to compute a `command.Gemm`, and what workspace it needs (``.workspace`` bytes)."""
 
-    def gemm(self, plan: Any, a: Address, b: Address, out: Address, bias: Address, workspace: Address) -> None: ...
+    def gemm(
+        self, plan: Any, a: Address, b: Address, out: Address, bias: Address, workspace: Address, aux: Address = 0
+    ) -> None:
+        """Runs it. `bias` is where the bias lies, or where its gradient goes (`Gemm.bias_gradient`); 0 for none."""
 
     # Order.
 
