@@ -13,6 +13,7 @@ import numpy as np
 
 from scopert.backend import DType, Kernel, Origin
 from scopert_numpy.matmul import product
+from scopert_numpy.native import unavailable
 
 Array = Any
 When = Callable[[Origin], bool]
@@ -208,16 +209,33 @@ def _select_v2(xp: Any, condition: Array, t: Array, e: Array, *, out: Array) -> 
 
 
 def _gather(xp: Any, params: Array, indices: Array, axis: Array, *, batch_dims: int, out: Array) -> Array:
-    where = int(axis)
+    where = int(axis) % params.ndim
     length = params.shape[where]
+    if unavailable() is None and params.ndim > where + 1:
+        from scopert_numpy.native.rows import gather
+
+        if gather(params, indices, where, out):
+            return out
     # Checked here: `take` in its raising mode goes through memory of its own.
     if indices.size and not (indices.min() >= 0 and indices.max() < length):
         raise IndexError(f"an index is not in [0, {length})")
     return np.take(params, indices, axis=where, out=out, mode="clip")
 
 
+def _gather_rows(xp: Any, params: Array, indices: Array, *, out: Array) -> Array:
+    return _gather(xp, params, indices, np.int64(0), batch_dims=0, out=out)
+
+
+def _gather_variable(xp: Any, ref: Any, indices: Array, *, batch_dims: int, out: Array) -> Array:
+    return _gather(xp, ref.read(), indices, np.int64(0), batch_dims=0, out=out)
+
+
 def _is_whole_gather(origin: Origin) -> bool:
     return origin.attrs["batch_dims"] == 0 and _is_plain(origin)
+
+
+def _is_whole_variable(origin: Origin) -> bool:
+    return origin.attrs["batch_dims"] == 0 and origin.output_dtypes[0].np.kind in "fiucb"
 
 
 def _pad(xp: Any, x: Array, paddings: Array, constant_values: Any = 0, *, out: Array) -> Array:
@@ -252,6 +270,8 @@ INTO: tuple[Kernel, ...] = (
     Kernel("Select", _select, lambda origin: origin.output_dtypes[0].np.kind in "fiucb", out=True),
     Kernel("SelectV2", _select_v2, lambda origin: origin.output_dtypes[0].np.kind in "fiucb", out=True),
     Kernel("GatherV2", _gather, _is_whole_gather, out=True),
+    Kernel("Gather", _gather_rows, _is_plain, out=True),
+    Kernel("ResourceGather", _gather_variable, _is_whole_variable, out=True),
     Kernel("Pad", _pad, _is_plain, out=True),
     Kernel("PadV2", _pad, _is_plain, out=True),
 )

@@ -1,8 +1,9 @@
 """Updates of rows by index: scatters into variables, and sums over segments.
 
-``np.add.at`` visits single elements. Where every row occurs once, a gather, one operation and a scatter do the
-same; rows that occur more often are dealt to rounds by their number of occurrence. Each row meets its updates
-in the order in which they stand, so the results are those of ``np.add.at`` to the bit.
+Machine code walks the indices once (``native/rows.py``). Without it, ``np.add.at`` would visit single elements; where
+every row occurs once, a gather, one operation and a scatter do the same, and rows that occur more often are dealt to
+rounds by their number of occurrence. Each row meets its updates in the order in which they stand, so the results are
+those of ``np.add.at`` to the bit.
 """
 
 from __future__ import annotations
@@ -16,11 +17,14 @@ from scopert.backend import Kernel, Origin
 from scopert.ops.math_segment import segment_kernels
 from scopert.ops.math_sparse_segment import sparse_segment_kernels
 from scopert.ops.state_scatter_kernels import scatter_rows
+from scopert_numpy.native import unavailable
 
 Array = Any
 
 # Below so many elements the rounds cost more than ``ufunc.at``, which is also quick where rows are single elements.
 _FEW_ELEMENTS = 256
+# NumPy's name of an operation -> that of the primitive.
+_NATIVE = {"add": "add", "subtract": "sub", "multiply": "mul", "divide": "div", "minimum": "min", "maximum": "max"}
 # Rows with more updates than so many are reduced one by one.
 _MANY = 32
 
@@ -37,6 +41,11 @@ def update_rows(ufunc: Any, target: Array, places: Array, values: Any) -> None:
     if values.size < _FEW_ELEMENTS or values.size < 2 * places.size:
         ufunc.at(target, places, values)
         return
+    if unavailable() is None and ufunc.__name__ in _NATIVE:
+        from scopert_numpy.native.rows import scatter
+
+        if scatter(_NATIVE[ufunc.__name__], target, places, values):
+            return
     order = np.argsort(places, kind="stable")
     arranged = places[order]
     first = np.empty(places.size, bool)

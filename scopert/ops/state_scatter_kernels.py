@@ -53,9 +53,8 @@ def scatter_rows(xp: Any, ref: Any, indices: Any, updates: Any, update: Update) 
     if view.ndim == 0:
         raise InvalidArgumentError(None, None, f"variable '{ref.name}' must be at least rank 1 to be scattered into")
     size = view.shape[0]
-    wrong = ((indices < 0) | (indices >= size)).reshape(-1)
-    if bool(wrong.any()):
-        first = int(wrong.argmax())
+    if indices.size and (int(indices.min()) < 0 or int(indices.max()) >= size):
+        first = int(((indices < 0) | (indices >= size)).reshape(-1).argmax())
         raise InvalidArgumentError(
             None,
             None,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from math import prod
 
 from scopert.graph.dtypes import DType
@@ -312,11 +312,8 @@ class _Printer(Reductions):
 
     def _called(self, op: str, x: Value, dtype: DType) -> Value:
         """A primitive as a function of its own."""
-        inner = Builder()
-        y = primitives.unary(inner, op, Value("%x", x.kind, x.lanes), dtype)
-        name = f"@{op}.{x.kind}.{x.lanes}"
-        lines = [f"define internal {y.type} {name}({x.type} %x) noinline nounwind {{", "entry:", *inner.lines]
-        self.b.needs |= {*inner.needs, "\n".join([*lines, f"  ret {y.typed}", "}"])}
+        name, y, needs = _outlined(op, x.kind, x.lanes, dtype)
+        self.b.needs |= needs
         return self.b.make(f"call {y.type} {name}({x.typed})", y.kind, y.lanes)
 
     def _index(self, node: Node, lanes: Lanes | None) -> Value:
@@ -341,3 +338,13 @@ class _Printer(Reductions):
         else:
             pointer = self._place(self._pointer(node.value, kind, access.offset), kind, access)
         return primitives.from_memory(b, self._read(pointer, kind, access.strides[self.inner], lanes), dtype)
+
+
+@cache
+def _outlined(op: str, kind: str, lanes: int, dtype: DType) -> tuple[str, Value, frozenset[str]]:
+    """A primitive as a function: its name, its result, and its text with what that needs."""
+    b, x = Builder(), Value("%x", kind, lanes)
+    y = primitives.unary(b, op, x, dtype)
+    name = f"@{op}.{kind}.{lanes}"
+    lines = [f"define internal {y.type} {name}({x.type} %x) noinline nounwind {{", "entry:", *b.lines]
+    return name, y, frozenset({*b.needs, "\n".join([*lines, f"  ret {y.typed}", "}"])})

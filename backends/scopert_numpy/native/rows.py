@@ -1,0 +1,268 @@
+"""Machine code for rows picked by index: gathers, and updates of rows one index after the other.
+
+A scatter shares its work by the *target's* rows: each thread walks all indices and does those of its own rows, so a
+row meets its updates in the order in which they stand, however often it occurs, and however many threads there are.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from scopert.graph.dtypes import DType, as_dtype, float32, float64, int32, int64
+from scopert_numpy.native import jit, primitives
+from scopert_numpy.native.builder import BITS, Builder, Value
+from scopert_numpy.threads import pool
+
+#: Combinations of a row and its update, as primitives; "set" stores the update.
+UPDATES = frozenset({"add", "sub", "mul", "div", "min", "max", "set"})
+TYPES = frozenset({float32, float64, int32, int64})
+#: So many rows ahead, memory is asked for.
+_AHEAD = 8
+#: Target rows are dealt to the threads in so many classes.
+_CLASSES = 64
+_LINE = 64
+#: About what a row costs besides its bytes, and a byte, in nanoseconds: rows lie far apart.
+_ROW, _BYTE = 8.0, 0.15
+_WORDS = {np.dtype(np.int32): "i32", np.dtype(np.int64): "i64"}
+_ELEMENTS = {1: "i8", 2: "i16", 4: "i32", 8: "i64"}
+
+
+class _Writer:
+    """A function over a range of units, its arrays, and the numbers that it is called with."""
+
+    def __init__(self, name: str, arrays: int, numbers: int) -> None:
+        self.b = b = Builder()
+        self.head = f"define void @{name}(ptr %buffers, i64 %lo, i64 %hi, i64 %chunk) nounwind {{"
+        for number in range(arrays + 1):
+            b.emit(f"%p{number} = load ptr, ptr {b.address('%buffers', 'ptr', number)}, align 8")
+        self.numbers = [b.load(b.address(f"%p{arrays}", "i64", k), "i64", 1) for k in range(numbers)]
+        self.lo, self.hi = Value("%lo", "i64", 1), Value("%hi", "i64", 1)
+
+    def loop(self, start: Value, end: Value, step: int, body: Callable[[Value], None]) -> None:
+        """``for i in range(start, end, step): body(i)``."""
+        b = self.b
+        head, inside, after = b.name("head"), b.name("body"), b.name("after")
+        i, following = Value("%" + b.name("i"), "i64", 1), Value("%" + b.name("i"), "i64", 1)
+        before = b.block
+        b.emit(f"br label %{head}")
+        b.label(head)
+        phi = len(b.lines)
+        b.emit("phi")
+        b.emit(f"br {b.compare('icmp slt', i, end).typed}, label %{inside}, label %{after}")
+        b.label(inside)
+        body(i)
+        b.emit(f"{following.ref} = add nsw i64 {i.ref}, {step}")
+        b.lines[phi] = f"  {i.ref} = phi i64 [ {start.ref}, %{before} ], [ {following.ref}, %{b.block} ]"
+        b.emit(f"br label %{head}")
+        b.label(after)
+
+    def when(self, condition: Value, body: Callable[[], None]) -> None:
+        """``if condition: body()``."""
+        b = self.b
+        inside, after = b.name("then"), b.name("after")
+        b.emit(f"br {condition.typed}, label %{inside}, label %{after}")
+        b.label(inside)
+        body()
+        b.emit(f"br label %{after}")
+        b.label(after)
+
+    def lanes(self, count: Value, width: int, body: Callable[[Value, int, Value | None], None]) -> None:
+        """Calls ``body(j, lanes, mask)`` for whole vectors and, masked, for what is left."""
+        b = self.b
+        if width == 1:
+            self.loop(b.constant("i64", 0), count, 1, lambda j: body(j, 1, None))
+            return
+        whole = b.binary("and", count, b.constant("i64", -width))
+        self.loop(b.constant("i64", 0), whole, width, lambda j: body(j, width, None))
+
+        def rest() -> None:
+            left = b.splat(b.convert("trunc", b.binary("sub", count, whole), "i32"), width)
+            steps = Value("<" + ", ".join(f"i32 {k}" for k in range(width)) + ">", "i32", width)
+            body(whole, width, b.compare("icmp ult", steps, left))
+
+        self.when(b.compare("icmp slt", whole, count), rest)
+
+    def index(self, array: int, kind: str, place: Value) -> Value:
+        """An index, as 64 bits."""
+        b = self.b
+        found = b.load(b.address(f"%p{array}", kind, place), kind, 1)
+        return found if kind == "i64" else b.convert("sext", found, "i64")
+
+    def prefetch(self, pointer: str, write: bool) -> None:
+        """Asks for a line of memory that will be needed soon; any address is allowed."""
+        self.b.needs.add("declare void @llvm.prefetch.p0(ptr, i32, i32, i32)")
+        self.b.emit(f"call void @llvm.prefetch.p0(ptr {pointer}, i32 {int(write)}, i32 3, i32 1)")
+
+    def row(self, base: str, kind: str, index: Value, width: Value) -> str:
+        """Where a row begins."""
+        return self.b.address(base, kind, self.b.binary("mul", index, width))
+
+    def text(self) -> str:
+        """The module."""
+        return "\n".join([*sorted(self.b.needs), "", self.head, "entry:", *self.b.lines, "  ret void", "}", ""])
+
+
+def _scatter_text(op: str, dtype: DType, index: str, lanes: int) -> str:
+    w = _Writer("rows", 3, 5)
+    b, kind = w.b, primitives.memory_kind(dtype)
+    count, width, shift, mask, rows = w.numbers
+    last = b.binary("sub", count, b.constant("i64", 1))
+
+    def update(i: Value, place: Value) -> None:
+        target, source = w.row("%p0", kind, place, width), w.row("%p2", kind, i, width)
+
+        def point(j: Value, lanes: int, mask: Value | None) -> None:
+            new = b.load(b.address(source, kind, j), kind, lanes, mask)
+            at = b.address(target, kind, j)
+            if op != "set":
+                new = primitives.binary(b, op, b.load(at, kind, lanes, mask), new, dtype)
+            b.store(new, at, mask)
+
+        w.lanes(width, lanes, point)
+
+    def one(i: Value) -> None:
+        ahead = b.call("smin", b.binary("add", i, b.constant("i64", _AHEAD)), last)
+        w.prefetch(w.row("%p0", kind, w.index(1, index, ahead), width), write=True)
+        place = w.index(1, index, i)
+        own = b.binary("and", b.binary("lshr", place, shift), mask)
+        mine = b.binary("and", b.compare("icmp sge", own, w.lo), b.compare("icmp slt", own, w.hi))
+        mine = b.binary("and", mine, b.compare("icmp ult", place, rows))  # what is outside was checked or is dropped
+        w.when(mine, lambda: update(i, place))
+
+    w.loop(b.constant("i64", 0), count, 1, one)
+    return w.text()
+
+
+def _gather_text(kind: str, index: str, lanes: int) -> str:
+    w = _Writer("rows", 3, 4)
+    b = w.b
+    count, width, length, _ = w.numbers
+    last = b.binary("sub", count, b.constant("i64", 1))
+
+    def one(unit: Value) -> None:
+        outer = b.make(f"udiv i64 {unit.ref}, {count.ref}", "i64", 1)
+        i = b.make(f"urem i64 {unit.ref}, {count.ref}", "i64", 1)
+        base = w.row("%p0", kind, b.binary("mul", outer, length), width)
+        ahead = b.call("smin", b.binary("add", i, b.constant("i64", _AHEAD)), last)
+        w.prefetch(w.row(base, kind, w.index(1, index, ahead), width), write=False)
+        place = w.index(1, index, i)
+        outside = b.compare("icmp uge", place, length)
+        w.when(outside, lambda: b.emit(f"store i64 1, ptr {b.address('%p3', 'i64', 3)}, align 8"))
+
+        def copy() -> None:
+            source, target = w.row(base, kind, place, width), w.row("%p2", kind, unit, width)
+
+            def point(j: Value, lanes: int, mask: Value | None) -> None:
+                b.store(b.load(b.address(source, kind, j), kind, lanes, mask), b.address(target, kind, j), mask)
+
+            w.lanes(width, lanes, point)
+
+        w.when(b.compare("icmp ult", place, length), copy)
+
+    w.loop(w.lo, w.hi, 1, one)
+    return w.text()
+
+
+class _Function:
+    def __init__(self, text: str, arrays: int) -> None:
+        self._library = jit.compile_text(text)
+        self._address = self._library.address("rows")
+        self._table = ctypes.c_void_p * (arrays + 1)
+
+    def __call__(self, arrays: tuple[np.ndarray, ...], numbers: Any, units: int, chunks: int) -> None:
+        places = [array.__array_interface__["data"][0] for array in arrays]
+        table = self._table(*places, ctypes.addressof(numbers))
+        pool().run_native(self._address, ctypes.addressof(table), units, chunks)
+
+
+@cache
+def _scatter_function(op: str, dtype: DType, index: str, wide: bool) -> _Function:
+    lanes = jit.host().vector_bits // BITS[primitives.memory_kind(dtype)] if wide else 1
+    return _Function(_scatter_text(op, dtype, index, lanes), 3)
+
+
+@cache
+def _gather_function(kind: str, index: str, wide: bool) -> _Function:
+    return _Function(_gather_text(kind, index, jit.host().vector_bits // BITS[kind] if wide else 1), 3)
+
+
+_Scatter = ctypes.c_int64 * 5
+_Gather = ctypes.c_int64 * 4
+
+
+def scatter(op: str, target: np.ndarray, places: np.ndarray, values: np.ndarray) -> bool:
+    """``target[place] = op(target[place], value)`` for each place and its row of values, in order.
+
+    Parameters
+    ----------
+    op : str
+        One of `UPDATES`.
+    target : array
+        Contiguous, of one of `TYPES`; places outside of its first axis are left out.
+    places : array
+        A vector of int32 or int64.
+    values : array
+        Of the target's type, and of the shape ``places.shape + target.shape[1:]``.
+
+    Returns
+    -------
+    bool
+        Whether it was done: false where there is no machine code for these arrays.
+    """
+    dtype, word = as_dtype(target.dtype), _WORDS.get(places.dtype)
+    if dtype not in TYPES or word is None or values.dtype != target.dtype or (op == "div" and dtype.is_integer):
+        return False
+    if not (target.flags.c_contiguous and places.flags.c_contiguous and values.flags.c_contiguous):
+        return False
+    count, rows = places.size, target.shape[0]
+    if not target.size or not count:
+        return True
+    width = target.size // rows
+    nbytes = width * target.itemsize
+    shift = max(0, (_LINE // nbytes).bit_length() - 1) if nbytes < _LINE else 0
+    workers = pool()
+    shared = workers.chunks(_CLASSES, count * (_ROW + _BYTE * nbytes)) > 1
+    classes = _CLASSES if shared else 1
+    function = _scatter_function(op, dtype, word, width >= 4)
+    function((target, places, values), _Scatter(count, width, shift, classes - 1, rows), classes,
+             2 * workers.threads if shared else 1)  # fmt: skip
+    return True
+
+
+def gather(source: np.ndarray, places: np.ndarray, axis: int, out: np.ndarray) -> bool:
+    """``out[...] = source.take(places, axis)``.
+
+    Returns
+    -------
+    bool
+        Whether it was done: false where there is no machine code for these arrays.
+
+    Raises
+    ------
+    IndexError
+        If a place is not on the axis.
+    """
+    kind, word = _ELEMENTS.get(source.itemsize), _WORDS.get(places.dtype)
+    if kind is None or word is None or source.dtype.kind not in "biufV" or out.dtype != source.dtype:
+        return False
+    if not (source.flags.c_contiguous and places.flags.c_contiguous and out.flags.c_contiguous):
+        return False
+    if not out.size:
+        return False
+    length, count = source.shape[axis], places.size
+    width = 1
+    for n in source.shape[axis + 1 :]:
+        width *= n
+    units = out.size // width
+    numbers = _Gather(count, width, length, 0)
+    nanoseconds = units * (_ROW + _BYTE * width * source.itemsize)
+    function = _gather_function(kind, word, width >= 4)
+    function((source, places, out), numbers, units, pool().chunks(units, nanoseconds))
+    if numbers[3]:
+        raise IndexError(f"an index is not in [0, {length})")
+    return True
