@@ -1,0 +1,1 @@
+"""Bodies of `FUSED` steps as CUDA C++."""

@@ -1,0 +1,178 @@
+// The primitives of fused bodies. Integers wrap around; floating point follows NumPy, special values included.
+template <class T> struct sc_unsigned { typedef T type; };
+template <> struct sc_unsigned<signed char> { typedef unsigned type; };
+template <> struct sc_unsigned<short> { typedef unsigned type; };
+template <> struct sc_unsigned<unsigned char> { typedef unsigned type; };
+template <> struct sc_unsigned<unsigned short> { typedef unsigned type; };
+template <> struct sc_unsigned<int> { typedef unsigned type; };
+template <> struct sc_unsigned<long long> { typedef unsigned long long type; };
+
+#define SC_INTEGER_BINARY(name, op)                                   \
+  template <class T> SC_FN T sc_##name(T x, T y) {                    \
+    typedef typename sc_unsigned<T>::type U;                          \
+    return (T)((U)x op(U) y);                                         \
+  }                                                                   \
+  SC_FN float sc_##name(float x, float y) { return x op y; }          \
+  SC_FN double sc_##name(double x, double y) { return x op y; }
+SC_INTEGER_BINARY(add, +)
+SC_INTEGER_BINARY(sub, -)
+SC_INTEGER_BINARY(mul, *)
+SC_FN bool sc_add(bool x, bool y) { return x || y; }
+SC_FN bool sc_mul(bool x, bool y) { return x && y; }
+SC_FN bool sc_sub(bool x, bool y) { return x != y; }
+
+template <class T> SC_FN T sc_neg(T x) {
+  typedef typename sc_unsigned<T>::type U;
+  return (T)((U)0 - (U)x);
+}
+SC_FN float sc_neg(float x) { return -x; }
+SC_FN double sc_neg(double x) { return -x; }
+template <class T> SC_FN T sc_abs(T x) { return x < (T)0 ? sc_neg(x) : x; }
+SC_FN float sc_abs(float x) { return fabsf(x); }
+SC_FN double sc_abs(double x) { return fabs(x); }
+template <class T> SC_FN T sc_square(T x) { return sc_mul(x, x); }
+template <class T> SC_FN T sc_sign(T x) { return x > (T)0 ? (T)1 : x < (T)0 ? (T)-1 : x == (T)0 ? (T)0 : x; }
+
+// Of equal operands (0 and -0) the second, as NumPy; not a number wins.
+template <class T> SC_FN T sc_max(T x, T y) { return x > y || x != x ? x : y; }
+template <class T> SC_FN T sc_min(T x, T y) { return x < y || x != x ? x : y; }
+
+// Integers: towards minus infinity, 0 for a divisor of 0, as NumPy.
+template <class T> SC_FN T sc_floordiv(T x, T y) {
+  if (y == (T)0) return (T)0;
+  if (y == (T)-1 && (T)-1 < (T)0) return sc_neg(x);
+  T q = (T)(x / y), rest = (T)(x % y);
+  return rest != (T)0 && (rest < (T)0) != (y < (T)0) ? (T)(q - 1) : q;
+}
+template <class T> SC_FN T sc_mod(T x, T y) {
+  if (y == (T)0 || (y == (T)-1 && (T)-1 < (T)0)) return (T)0;
+  T rest = (T)(x % y);
+  return rest != (T)0 && (rest < (T)0) != (y < (T)0) ? (T)(rest + y) : rest;
+}
+template <class T> SC_FN T sc_div(T x, T y) {  // towards zero
+  if (y == (T)0) return (T)0;
+  return y == (T)-1 && (T)-1 < (T)0 ? sc_neg(x) : (T)(x / y);
+}
+template <class T> SC_FN T sc_fmod(T x, T y) {
+  return y == (T)0 || (y == (T)-1 && (T)-1 < (T)0) ? (T)0 : (T)(x % y);
+}
+template <class T> SC_FN T sc_pow(T x, T y) {
+  T made = 1;
+  for (; y > (T)0; y = (T)(y >> 1)) {
+    if (y & (T)1) made = sc_mul(made, x);
+    x = sc_mul(x, x);
+  }
+  return made;
+}
+
+#define SC_FLOATING(T, S)                                                                              \
+  SC_FN T sc_div(T x, T y) { return x / y; }                                                           \
+  SC_FN T sc_fmod(T x, T y) { return fmod##S(x, y); }                                                  \
+  SC_FN T sc_mod(T x, T y) {                                                                           \
+    T rest = fmod##S(x, y);                                                                            \
+    if (y == (T)0) return rest;                                                                        \
+    if (rest == (T)0) return copysign##S((T)0, y);                                                     \
+    return (rest < (T)0) != (y < (T)0) ? rest + y : rest;                                              \
+  }                                                                                                    \
+  SC_FN T sc_floordiv(T x, T y) {                                                                      \
+    T rest = fmod##S(x, y);                                                                            \
+    if (y == (T)0) return x / y;                                                                       \
+    T q = (x - rest) / y;                                                                              \
+    if (rest != (T)0 && (rest < (T)0) != (y < (T)0)) q -= (T)1;                                        \
+    if (q == (T)0) return copysign##S((T)0, x / y);                                                    \
+    T whole = floor##S(q);                                                                             \
+    return q - whole > (T)0.5 ? whole + (T)1 : whole;                                                  \
+  }                                                                                                    \
+  SC_FN T sc_pow(T x, T y) { return pow##S(x, y); }                                                    \
+  SC_FN T sc_atan2(T y, T x) { return atan2##S(y, x); }                                                \
+  SC_FN T sc_sqrt(T x) { return sqrt##S(x); }                                                          \
+  SC_FN T sc_rsqrt(T x) { return (T)1 / sqrt##S(x); }                                                  \
+  SC_FN T sc_reciprocal(T x) { return (T)1 / x; }                                                      \
+  SC_FN T sc_exp(T x) { return exp##S(x); }                                                            \
+  SC_FN T sc_expm1(T x) { return expm1##S(x); }                                                        \
+  SC_FN T sc_log(T x) { return log##S(x); }                                                            \
+  SC_FN T sc_log1p(T x) { return log1p##S(x); }                                                        \
+  SC_FN T sc_sin(T x) { return sin##S(x); }                                                            \
+  SC_FN T sc_cos(T x) { return cos##S(x); }                                                            \
+  SC_FN T sc_tan(T x) { return tan##S(x); }                                                            \
+  SC_FN T sc_asin(T x) { return asin##S(x); }                                                          \
+  SC_FN T sc_acos(T x) { return acos##S(x); }                                                          \
+  SC_FN T sc_atan(T x) { return atan##S(x); }                                                          \
+  SC_FN T sc_sinh(T x) { return sinh##S(x); }                                                          \
+  SC_FN T sc_cosh(T x) { return cosh##S(x); }                                                          \
+  SC_FN T sc_asinh(T x) { return asinh##S(x); }                                                        \
+  SC_FN T sc_acosh(T x) { return acosh##S(x); }                                                        \
+  SC_FN T sc_atanh(T x) { return atanh##S(x); }                                                        \
+  SC_FN T sc_tanh(T x) { return tanh##S(x); }                                                          \
+  SC_FN T sc_erf(T x) { return erf##S(x); }                                                            \
+  SC_FN T sc_erfc(T x) { return erfc##S(x); }                                                          \
+  SC_FN T sc_lgamma(T x) { return lgamma##S(x); }                                                      \
+  SC_FN T sc_floor(T x) { return floor##S(x); }                                                        \
+  SC_FN T sc_ceil(T x) { return ceil##S(x); }                                                          \
+  SC_FN T sc_round(T x) { return rint##S(x); }                                                         \
+  SC_FN T sc_sigmoid(T x) {                                                                            \
+    T e = exp##S(-fabs##S(x));                                                                         \
+    return (x >= (T)0 ? (T)1 : x < (T)0 ? e : x) / ((T)1 + e);                                         \
+  }                                                                                                    \
+  SC_FN T sc_softplus(T x) { return sc_max(x, (T)0) + log1p##S(exp##S(-fabs##S(x))); }                 \
+  SC_FN bool sc_isnan(T x) { return x != x; }                                                          \
+  SC_FN bool sc_isinf(T x) { return fabs##S(x) == (T)SC_INFINITY; }                                    \
+  SC_FN bool sc_isfinite(T x) { return fabs##S(x) < (T)SC_INFINITY; }
+SC_FLOATING(float, f)
+SC_FLOATING(double, )
+
+// Rounding of integers, which are whole already.
+template <class T> SC_FN T sc_floor(T x) { return x; }
+template <class T> SC_FN T sc_ceil(T x) { return x; }
+template <class T> SC_FN T sc_round(T x) { return x; }
+template <class T> SC_FN bool sc_isnan(T) { return false; }
+template <class T> SC_FN bool sc_isinf(T) { return false; }
+template <class T> SC_FN bool sc_isfinite(T) { return true; }
+
+template <class T> SC_FN T sc_select(bool condition, T yes, T no) { return condition ? yes : no; }
+
+// Conversions; numbers that an integer type has no place for become its smallest, as on x86.
+template <class To, class From> struct sc_conversion {
+  static SC_FN To from(From x) { return (To)x; }
+};
+template <class From> struct sc_conversion<bool, From> {
+  static SC_FN bool from(From x) { return x != (From)0; }
+};
+template <class From> SC_FN long long sc_to_int64(From x) {
+  return sc_abs(x) < (From)9223372036854775808.0 ? (long long)x : (long long)(-9223372036854775807ll - 1);
+}
+template <class From> SC_FN int sc_to_int32(From x) {
+  return x > (From)-2147483904.0 && x < (From)2147483648.0 && !(x <= (From)-2147483649.0) ? (int)x : -2147483647 - 1;
+}
+#define SC_FROM_FLOATING(From)                                                                          \
+  template <> struct sc_conversion<long long, From> {                                                      \
+    static SC_FN long long from(From x) { return sc_to_int64(x); }                                      \
+  };                                                                                                    \
+  template <> struct sc_conversion<int, From> {                                                            \
+    static SC_FN int from(From x) { return sc_to_int32(x); }                                            \
+  };                                                                                                    \
+  template <> struct sc_conversion<short, From> {                                                          \
+    static SC_FN short from(From x) { return (short)sc_to_int32(x); }                                   \
+  };                                                                                                    \
+  template <> struct sc_conversion<signed char, From> {                                                    \
+    static SC_FN signed char from(From x) { return (signed char)sc_to_int32(x); }                       \
+  };                                                                                                    \
+  template <> struct sc_conversion<unsigned char, From> {                                                  \
+    static SC_FN unsigned char from(From x) { return (unsigned char)sc_to_int32(x); }                   \
+  };                                                                                                    \
+  template <> struct sc_conversion<unsigned short, From> {                                                 \
+    static SC_FN unsigned short from(From x) { return (unsigned short)sc_to_int32(x); }                 \
+  };                                                                                                    \
+  template <> struct sc_conversion<unsigned, From> {                                                       \
+    static SC_FN unsigned from(From x) { return (unsigned)sc_to_int64(x); }                             \
+  };                                                                                                    \
+  template <> struct sc_conversion<unsigned long long, From> {                                             \
+    static SC_FN unsigned long long from(From x) {                                                      \
+      return x >= (From)9223372036854775808.0                                                           \
+                 ? (unsigned long long)sc_to_int64(x - (From)9223372036854775808.0) ^ (1ull << 63)      \
+                 : (unsigned long long)sc_to_int64(x);                                                  \
+    }                                                                                                   \
+  };
+SC_FROM_FLOATING(float)
+SC_FROM_FLOATING(double)
+template <class To, class From> SC_FN To sc_cast(From x) { return sc_conversion<To, From>::from(x); }
