@@ -1,0 +1,11 @@
+"""Emitters by op: each file of this package has a table of its own, and this is all of them."""
+
+from __future__ import annotations
+
+from scopert_cupy.emit import Emitter
+from scopert_cupy.emitters import views
+
+#: Op -> what makes its commands.
+TABLE: dict[str, Emitter] = {
+    **views.TABLE,
+}

@@ -1,0 +1,151 @@
+"""Ops whose results are views: of the whole input under another shape, or of a part of it in another order.
+
+Where the elements of a result lie is not written down again: the op's own kernel is applied to an array that
+nobody reads, and the view that it returns has the strides.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from scopert.backend import Access, bind
+from scopert_cupy.command import Copy, Emitted, Operand
+from scopert_cupy.emit import Emitter, Request
+from scopert_cupy.emitters.copying import moved, reordered
+from scopert_cupy.emitters.source import INPUT, OUTPUT, count_of, done
+
+
+def _alias(request: Request) -> Emitted | None:
+    """The outputs are the inputs of the same position."""
+    pairs = tuple([(number, number) for number in range(len(request.outputs))])
+    if any(count_of(request.inputs[k].shape) != count_of(request.outputs[k].shape) for k, _ in pairs):
+        return None
+    return Emitted((), alias=pairs)
+
+
+def _ensured(request: Request) -> Emitted | None:
+    """Static shapes have been compared when the shape rule ran; only what agrees comes here."""
+    wanted, found = request.attrs["shape"], request.inputs[0].shape
+    assert found is not None
+    if wanted is not None and (
+        len(wanted) != len(found) or any(m is not None and m != n for m, n in zip(wanted, found, strict=True))
+    ):
+        return None
+    return _alias(request)
+
+
+def _reshaped(request: Request) -> Emitted | None:
+    """An alias, if the shape is known to fit."""
+    return _alias(request) if request.constant(1) is not None else None
+
+
+class _Views:
+    """NumPy, but what would copy an array for its caller returns it."""
+
+    def __getattr__(self, name: str) -> Any:
+        return np.asarray if name in ("array", "ascontiguousarray") else getattr(np, name)
+
+
+#: Up to so many elements, a lone element of an input is found by its value.
+_COUNTABLE = 1 << 22
+
+
+def probe(request: Request, position: int) -> list[Access] | None:
+    """Where the elements of each output lie in the input at `position`, by the op's own kernel.
+
+    Returns None if the kernel raises (it will raise in the run, too, with its own words), needs the value of
+    another input that is not a constant, or copies.
+    """
+    shape = request.inputs[position].shape
+    assert shape is not None
+    source = np.empty([n or 0 for n in shape], np.uint8)
+    results = _applied(request, position, source)
+    if results is None:
+        return None
+    found = []
+    for number, array in enumerate(results):
+        if not isinstance(array, np.ndarray):
+            # One element is returned by value: so number them all.
+            if source.size > _COUNTABLE:
+                return None
+            numbered = _applied(request, position, np.arange(source.size).reshape(source.shape))
+            assert numbered is not None
+            found.append(Access((), int(numbered[number])))
+            continue
+        if array.size and not np.may_share_memory(array, source):
+            return None
+        place = array.__array_interface__["data"][0] - source.__array_interface__["data"][0]
+        found.append(Access(array.strides, place if array.size else 0))
+    return found
+
+
+def _applied(request: Request, position: int, source: Any) -> list[Any] | None:
+    """What the kernel makes of an array in the place of an input."""
+    assert request.step.kernel is not None
+    inputs = [source if k == position else request.constant(k) for k in range(len(request.inputs))]
+    if any(value is None for value in inputs):
+        return None
+    kernel = bind(request.step.kernel, request.step.keywords, _Views(), request.step.origin)
+    try:
+        made = kernel(*inputs)
+    except Exception:  # whatever it is, the eager run of the step says it with the user's line
+        return None
+    return list(made) if isinstance(made, (tuple, list)) else [made]
+
+
+def _viewed(position: int) -> Emitter:
+    """The outputs are parts of the input at `position`."""
+
+    def emitter(request: Request) -> Emitted | None:
+        accesses = probe(request, position)
+        if accesses is None:
+            return None
+        moves = []
+        for number, access in enumerate(accesses):
+            shape = request.outputs[number].shape
+            assert shape is not None
+            if len(access.strides) != len(shape):
+                return None
+            moves.append(reordered(OUTPUT[number], [n or 0 for n in shape], INPUT[position], access))
+        return done(*moved(moves, request.inputs[position].dtype.base.np.itemsize, request.facts))
+
+    return emitter
+
+
+def _known(request: Request) -> Emitted | None:
+    """Outputs that follow from static shapes alone: constants that are copied."""
+    kernel = request.step.kernel
+    assert kernel is not None
+    stand_ins = []
+    for value in request.inputs:
+        assert value.shape is not None
+        stand_ins.append(np.broadcast_to(np.zeros((), np.uint8), [n or 0 for n in value.shape]))
+    made = bind(kernel, request.step.keywords, np, request.step.origin)(*stand_ins)
+    results = [np.ascontiguousarray(a) for a in (made if isinstance(made, (tuple, list)) else [made])]
+    return constants(request, results)
+
+
+def constants(request: Request, results: list[Any]) -> Emitted:
+    """Outputs whose values are known now."""
+    first = len(request.inputs)
+    commands = [
+        Copy(OUTPUT[k], Operand("input", first + k), array.nbytes) for k, array in enumerate(results) if array.nbytes
+    ]
+    return Emitted(tuple(commands), constants=tuple(results))
+
+
+TABLE: dict[str, Emitter] = {
+    **dict.fromkeys(
+        ("Identity", "Snapshot", "StopGradient", "PreventGradient", "GuaranteeConst", "IdentityN",
+         "PlaceholderWithDefault", "Squeeze"), _alias,
+    ),
+    "EnsureShape": _ensured,
+    "Reshape": _reshaped,
+    "ExpandDims": _reshaped,
+    **dict.fromkeys(("Slice", "StridedSlice", "Transpose", "ReverseV2", "Reverse", "BroadcastTo", "MatrixDiagPart",
+                     "DiagPart", "Unpack", "SplitV"), _viewed(0)),
+    "Split": _viewed(1),
+    **dict.fromkeys(("Shape", "ShapeN", "Size", "Rank"), _known),
+}  # fmt: skip
