@@ -211,7 +211,13 @@ class Emitted:
     constants : tuple of numpy.ndarray or Table
         Tables that stay the same; they follow the step's inputs: number ``len(step.inputs) + k`` is constant `k`.
     alias : tuple of (int, int)
-        Output and the input whose memory it is, under another shape: no command fills it.
+        Output and the input whose memory it is, under another shape: no command fills it. Where the program's
+        layout does not count on that (`Memory.views`), the executable copies.
+    status : int, optional
+        Offset in scratch of a 4-byte word that is 0 when the step begins, and not 0 afterwards if its inputs are
+        refused (an index out of range): the step's generic kernel then says what is wrong with them. The commands
+        never clear it. An executable that does not look at it may take it for any other scratch: what is refused
+        has no effect (a gathered row is 0, an update is left out), as in TensorFlow's GPU kernels.
     """
 
     commands: tuple[Command, ...]
@@ -219,3 +225,4 @@ class Emitted:
     parameters: tuple[Parameter, ...] = ()
     constants: tuple[Any, ...] = ()
     alias: tuple[tuple[int, int], ...] = ()
+    status: int | None = None

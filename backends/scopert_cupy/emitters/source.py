@@ -13,6 +13,7 @@ import numpy as np
 from scopert.backend import DType
 from scopert_cupy.command import Argument, Command, Emitted, Function, Launch, Operand
 from scopert_cupy.device import Facts
+from scopert_cupy.prelude import computed
 
 #: Threads of a block, for functions that do not choose otherwise.
 THREADS = 256
@@ -21,25 +22,10 @@ BLOCKS_EACH = 16
 #: From here on 32 bits are too few to count elements.
 LARGE = 2**31
 
-_STORAGE = {
-    "bool": "bool", "int8": "signed char", "uint8": "unsigned char", "int16": "short", "uint16": "unsigned short",
-    "int32": "int", "uint32": "unsigned", "int64": "long long", "uint64": "unsigned long long",
-    "float16": "sc_half", "bfloat16": "sc_bfloat16", "float32": "float", "float64": "double",
-}  # fmt: skip
 _WORDS = {1: "unsigned char", 2: "unsigned short", 4: "unsigned", 8: "unsigned long long", 16: "uint4"}
 
 #: A parameter of a function: how it is declared, and what is passed.
 Parameter: TypeAlias = tuple[str, Argument]
-
-
-def storage(dtype: DType) -> str | None:
-    """The C++ type of an element in memory; None for types that functions do not compute with."""
-    return _STORAGE.get(dtype.base.name)
-
-
-def wide(dtype: DType) -> str:
-    """The C++ type that elements are computed in: float32 for the 16-bit floats."""
-    return "float" if is_half(dtype) else _STORAGE[dtype.base.name]
 
 
 def is_half(dtype: DType) -> bool:
@@ -47,19 +33,9 @@ def is_half(dtype: DType) -> bool:
     return dtype.base.name in ("float16", "bfloat16")
 
 
-def load(dtype: DType, place: str) -> str:
-    """An element of memory in its wide type."""
-    return f"sc_wide({place})" if is_half(dtype) else place
-
-
-def store(dtype: DType, value: str) -> str:
-    """A value of the wide type as an element of memory."""
-    return f"sc_narrow<{_STORAGE[dtype.base.name]}>({value})" if is_half(dtype) else value
-
-
 def literal(value: object, dtype: DType) -> str:
     """A value in the wide type of `dtype`, as an expression that loses nothing."""
-    kind = wide(dtype)
+    kind = computed(dtype)
     number = np.asarray(value).astype(dtype.base.np)
     if dtype.base.np.kind in "biu":
         whole = int(number)
