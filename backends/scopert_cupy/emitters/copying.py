@@ -99,7 +99,8 @@ def _widened(move: Move, itemsize: int) -> tuple[Move, int]:
 
 def _span(extents: Sequence[int], access: Access) -> int:
     """A bound of the distance between two elements."""
-    return sum(abs(stride) * (n - 1) for n, stride in zip(extents, access.strides, strict=True)) + abs(access.offset) + 1
+    spans = [abs(stride) * (n - 1) for n, stride in zip(extents, access.strides, strict=True)]
+    return sum(spans) + abs(access.offset) + 1
 
 
 def _kind(move: Move) -> str:
@@ -116,7 +117,8 @@ def _crossing(move: Move) -> int | None:
     return None
 
 
-_TRANSPOSE = """SC_KERNEL void __launch_bounds__($THREADS) $NAME(const $T* __restrict__ source, $T* __restrict__ target) {
+_TRANSPOSE = """SC_KERNEL void __launch_bounds__($THREADS)
+$NAME(const $T* __restrict__ source, $T* __restrict__ target) {
   __shared__ $T tile[$SIDE][$SIDE + 1];
   const unsigned x = threadIdx.x % $SIDE, y = threadIdx.x / $SIDE;
   for ($I block = blockIdx.x; block < ${count}u; block += gridDim.x) {

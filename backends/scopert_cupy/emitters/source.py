@@ -25,7 +25,7 @@ LARGE = 2**31
 _WORDS = {1: "unsigned char", 2: "unsigned short", 4: "unsigned", 8: "unsigned long long", 16: "uint4"}
 
 #: A parameter of a function: how it is declared, and what is passed.
-Parameter: TypeAlias = tuple[str, Argument]
+Passed: TypeAlias = tuple[str, Argument]
 
 
 def is_half(dtype: DType) -> bool:
@@ -45,7 +45,7 @@ def literal(value: object, dtype: DType) -> str:
         return f"(({kind}){whole}{suffix})" if kind != "int" or whole != np.iinfo(np.int32).min else "(-2147483647 - 1)"
     real = float(number)
     if kind == "double":
-        return f"__longlong_as_double({np.float64(real).view(np.int64)}LL)" if not np.isfinite(real) else _exact(real, "")
+        return _exact(real, "") if np.isfinite(real) else f"__longlong_as_double({np.float64(real).view(np.int64)}LL)"
     if not np.isfinite(real):
         return f"__uint_as_float({np.float32(real).view(np.uint32)}u)"
     return _exact(real, "f")
@@ -80,9 +80,10 @@ def index_type(*counts: int) -> str:
 
 def decode(index: str, extents: Sequence[int], names: str, kind: str) -> str:
     """Statements that take a row-major index apart: ``names0``, ``names1``..., one for each extent."""
-    lines = [f"{kind} {names}_ = {index};"]
-    for axis in reversed(range(1, len(extents))):
-        lines.append(f"const {kind} {names}{axis} = {names}_ % {extents[axis]}u; {names}_ /= {extents[axis]}u;")
+    lines = [f"{kind} {names}_ = {index};"] + [
+        f"const {kind} {names}{axis} = {names}_ % {extents[axis]}u; {names}_ /= {extents[axis]}u;"
+        for axis in reversed(range(1, len(extents)))
+    ]
     if extents:
         lines.append(f"const {kind} {names}0 = {names}_;")
     return " ".join(lines)
@@ -128,7 +129,7 @@ _POINTWISE = """SC_KERNEL void __launch_bounds__($THREADS) $NAME($parameters) {
 
 
 def pointwise(
-    stem: str, count: int, parameters: Sequence[Parameter], body: str, facts: Facts, *, width: int = 0,
+    stem: str, count: int, parameters: Sequence[Passed], body: str, facts: Facts, *, width: int = 0,
     kind: str | None = None, helpers: str = "",
 ) -> Launch:  # fmt: skip
     """Runs `body` once for every ``i`` below `count`.
@@ -147,11 +148,9 @@ def pointwise(
     helpers : str
         Definitions in front of the function.
     """
-    function = define(
-        stem, _POINTWISE if not helpers else helpers + _POINTWISE,
-        {"I": kind or index_type(count), "count": count, "parameters": ", ".join(p for p, _ in parameters), "body": body},
-        width=width,
-    )  # fmt: skip
+    names = {"I": kind or index_type(count), "count": count, "body": body}
+    names["parameters"] = ", ".join([declaration for declaration, _ in parameters])
+    function = define(stem, helpers + _POINTWISE, names, width=width)
     return launch(function, blocks(count, facts), THREADS, *[value for _, value in parameters])
 
 

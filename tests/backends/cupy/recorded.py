@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 from ops.conformance import Built, Case, differentiable_inputs, rows
+from scopert_cupy.device import Facts
+from scopert_cupy.emit import Request
 
 import scopert as tf
 from scopert.backend import READ, WRITES, BackendSpec, Capabilities, Program, Step, StepFailed, select_kernel
 from scopert.runtime import backends
-from scopert_cupy.device import Facts
-from scopert_cupy.emit import Request
 
 FACTS = Facts("test", "sm_90", 132, 227 * 1024, 1 << 37)
 
