@@ -42,7 +42,8 @@ class Capabilities:
     device_memory : bool
         Arrays live in memory of their own, and must be moved to the host to be seen.
     fuses : bool
-        Runs FUSED steps. Without it, operations reach the backend one by one.
+        Runs FUSED steps. Its own kernels for operations that fuse are then not asked; without it, all operations
+        reach the backend one by one.
     computes : bool
         Steps produce numbers (false for the null backend, which only knows shapes).
     strings : bool

@@ -1,4 +1,4 @@
-"""FUSED steps as machine code where there is any, else block by block in NumPy."""
+"""FUSED steps as one NumPy call where that is all, else machine code if there is any, else block by block in NumPy."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from scopert.backend import FUSED, Fused, Program, Step
 from scopert_numpy.blocked import blocked
+from scopert_numpy.lone import lone_call
 from scopert_numpy.native import open_engine, unavailable
 
 _LOG = logging.getLogger("scopert")
@@ -41,10 +42,12 @@ def fused_callables(program: Program) -> dict[Step, Callable[..., Any]]:
     program : Program
         With static shapes, as every program that has such steps.
     """
-    steps = [step for step in program.steps if step.op == FUSED]
+    fused = [step for step in program.steps if step.op == FUSED]
+    calls: dict[Step, Callable[..., Any]] = {step: call for step in fused if (call := lone_call(program, step))}
+    steps = [step for step in fused if step not in calls]
     machine = _machine() if steps else None
     if machine is None:
-        return {step: blocked(program, step) for step in steps}
+        return calls | {step: blocked(program, step) for step in steps}
     bodies = []
     for step in steps:
         assert isinstance(step.body, Fused)
@@ -53,7 +56,7 @@ def fused_callables(program: Program) -> dict[Step, Callable[..., Any]]:
     codes = machine.compile(bodies)
     for number, reason in machine.refused.items():
         _LOG.debug("no machine code for the fused step %s: %s", steps[number].origin.name, reason)
-    return {
+    return calls | {
         step: blocked(program, step) if code is None else _caller(code, program, step)
         for step, code in zip(steps, codes, strict=True)
     }

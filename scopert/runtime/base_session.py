@@ -367,9 +367,11 @@ def _optimizes(config: ConfigProto) -> bool:
 
 
 def _fuses(config: ConfigProto) -> bool:
-    """Whether operations are fused into loops: ``global_jit_level=ON_1`` or ``SCOPERT_JIT=1`` ask for it."""
+    """Whether operations are fused into loops: unless ``global_jit_level=OFF`` or ``SCOPERT_JIT=0`` say no."""
     level = config.graph_options.optimizer_options.global_jit_level
-    return level > OptimizerOptions.DEFAULT or os.environ.get("SCOPERT_JIT", "0") == "1"
+    if level == OptimizerOptions.DEFAULT:
+        return os.environ.get("SCOPERT_JIT", "1") != "0"
+    return bool(level > OptimizerOptions.DEFAULT)
 
 
 def _backend_for(config: ConfigProto, name: str | None) -> Backend:

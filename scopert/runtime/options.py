@@ -44,7 +44,7 @@ class GPUOptions(Message):
 
 @public("OptimizerOptions")
 class OptimizerOptions(Message):
-    """How a graph is optimized: `opt_level` L0 runs it as it stands, `global_jit_level` ON_1 fuses loops.
+    """How a graph is optimized: `opt_level` L0 runs it as it stands, `global_jit_level` OFF fuses no loops.
 
     The other fields have no effect.
     """

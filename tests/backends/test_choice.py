@@ -9,7 +9,7 @@ import pytest
 from scopert_numpy.backend import NumpyBackend
 
 import scopert as tf
-from scopert.backend import BackendSpec, Kernel
+from scopert.backend import BackendSpec, Capabilities, Kernel
 from scopert.runtime import backends
 
 
@@ -166,6 +166,8 @@ def test_two_of_one_name(plugins):
 
 def test_own_kernels_are_used_where_they_fit(plugins):
     class Doubled(Toy):
+        capabilities = Capabilities()  # it gets operations one by one, so that its kernels are asked
+
         def kernels(self):
             return [
                 Kernel("Neg", lambda xp, x: -2 * x, when=lambda origin: origin.input_dtypes[0] == tf.float32),

@@ -22,6 +22,12 @@ def plain_session():
     return tf.Session(config=tf.ConfigProto(graph_options=tf.GraphOptions(optimizer_options=options)))
 
 
+def unfused_session():
+    """Every op runs its own kernel: the numbers are those of the plain path, to the bit."""
+    options = tf.OptimizerOptions(global_jit_level=tf.OptimizerOptions.OFF)
+    return tf.Session(config=tf.ConfigProto(graph_options=tf.GraphOptions(optimizer_options=options)))
+
+
 def executable(sess, fetches, targets, feeds, shapes):
     """The planned executable of some fetches in a session."""
     program = optimised(sess.program(fetches, targets, feeds), shapes, PIPELINE)
@@ -57,7 +63,7 @@ def test_random_programs_give_the_numbers_of_the_plain_path(steps, fetched):
         fetches = [values[number % len(values)] for number in fetched]
         rng = np.random.RandomState(len(steps))
         runs = [rng.randn(2, N, N).astype(np.float32) for _ in range(3)]
-        with tf.Session() as sess, plain_session() as plain:
+        with unfused_session() as sess, plain_session() as plain:
             held = [sess.run(fetches, dict(zip(feeds, run, strict=True))) for run in runs]
             for run, results in zip(runs, held, strict=True):
                 expected = plain.run(fetches, dict(zip(feeds, run, strict=True)))
@@ -79,11 +85,12 @@ def test_training_gives_the_numbers_of_the_plain_path():
     rng = np.random.RandomState(0)
     batches = [{x: rng.randn(n, 20), y: rng.randint(0, 5, n)} for n in (32, 32, 7, 32, 7)]
     losses = []
-    for session in (tf.Session, plain_session):
+    for session in (unfused_session, plain_session, tf.Session):
         with session() as sess:
             sess.run(tf.global_variables_initializer())
             losses.append([sess.run([loss, train], batch)[0] for batch in batches])
     assert losses[0] == losses[1]
+    np.testing.assert_allclose(losses[2], losses[1], rtol=1e-6)
 
 
 def allocated(run):
@@ -200,8 +207,9 @@ def test_loops_and_branches_keep_their_values():
     taken = tf.cond(x[0] > 0, lambda: tf.square(a) + a, lambda: a - 1.0)
     _, repeated = tf.while_loop(lambda i, v: i < 3, lambda i, v: (i + 1, tf.sin(v) + a), [0, tf.square(a)])
     y = [tf.reduce_sum(taken * repeated), tf.exp(a) * 2.0]
-    with tf.Session() as sess, plain_session() as plain:
+    with unfused_session() as sess, plain_session() as plain, tf.Session() as fused:
         for sign in (1, -1, 1):
             feed = {x: sign * np.arange(1, 5, dtype=np.float32)}
-            for found, wanted in zip(sess.run(y, feed), plain.run(y, feed), strict=True):
+            for found, close, wanted in zip(sess.run(y, feed), fused.run(y, feed), plain.run(y, feed), strict=True):
                 np.testing.assert_array_equal(found, wanted)
+                np.testing.assert_allclose(close, wanted, rtol=1e-5)  # exp of exp

@@ -27,7 +27,8 @@ def compare(build, before, after, array=None, exact=True):
     array = np.array([[1.5, -0.0, 3.0], [-2.0, 0.25, np.inf]], np.float32) if array is None else array
     x = tf.placeholder(array.dtype, array.shape)
     y = build(x)
-    with tf.Session() as sess:
+    unfused = tf.OptimizerOptions(global_jit_level=tf.OptimizerOptions.OFF)
+    with tf.Session(config=tf.ConfigProto(graph_options=tf.GraphOptions(optimizer_options=unfused))) as sess:
         program = sess.program([y], (), [x])
         start = run_passes(program, (Specialise((array.shape,)), *BEFORE), check=True)
         end = run_passes(start, (Simplify(), Dead()), check=True)

@@ -305,10 +305,13 @@ class _Printer(Reductions):
             return b.select(*args)
         if node.op in UNARY:
             if self.outlined and COSTS.get(node.op, 1.0) >= _LONG:
-                return self._called(node.op, args[0], source)
-            return primitives.unary(b, node.op, args[0], source)
-        assert node.op in BINARY, node.op
-        return primitives.binary(b, node.op, args[0], args[1], source)
+                made = self._called(node.op, args[0], source)
+            else:
+                made = primitives.unary(b, node.op, args[0], source)
+        else:
+            assert node.op in BINARY, node.op
+            made = primitives.binary(b, node.op, args[0], args[1], source)
+        return primitives.rounded(b, made, node.op, node.dtype)
 
     def _called(self, op: str, x: Value, dtype: DType) -> Value:
         """A primitive as a function of its own."""

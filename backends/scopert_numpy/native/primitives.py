@@ -1,6 +1,6 @@
 """Every primitive of `Fused` bodies as instructions.
 
-float16 and bfloat16 are computed in float32, and rounded when stored or cast; bool is one bit, a byte in memory.
+float16 and bfloat16 are computed in float32, and rounded after each primitive; bool is one bit, a byte in memory.
 """
 
 from __future__ import annotations
@@ -60,6 +60,17 @@ def from_memory(b: Builder, value: Value, dtype: DType) -> Value:
     return value
 
 
+#: What they give of 16-bit numbers is one: it needs no rounding.
+EXACT = frozenset({"neg", "abs", "sign", "floor", "ceil", "round", "max", "min", "select"})
+
+
+def rounded(b: Builder, value: Value, op: str, dtype: DType) -> Value:
+    """The result of a primitive as a number of its type: what other printers and the plain path have."""
+    if dtype not in (float16, bfloat16) or op in EXACT:
+        return value
+    return from_memory(b, to_memory(b, value, dtype), dtype)
+
+
 def to_memory(b: Builder, value: Value, dtype: DType) -> Value:
     """What was computed, as it is stored."""
     if dtype.is_bool:
@@ -78,7 +89,7 @@ def to_memory(b: Builder, value: Value, dtype: DType) -> Value:
 
 def constant(b: Builder, value: float, dtype: DType) -> Value:
     """A number of a type."""
-    return b.constant(register_kind(dtype), value)
+    return b.constant(register_kind(dtype), float(dtype.np.type(value)) if dtype.is_floating else value)
 
 
 def identity(op: str, dtype: DType) -> float:
@@ -99,14 +110,14 @@ def identity(op: str, dtype: DType) -> float:
 def combine(b: Builder, op: str, a: Value, c: Value, dtype: DType) -> Value:
     """Two partial results of a reduction."""
     if dtype.is_floating and op in ("sum", "prod"):
-        return b.binary("fadd reassoc contract" if op == "sum" else "fmul", a, c)
+        return b.binary("fadd reassoc" if op == "sum" else "fmul", a, c)
     return binary(b, {"sum": "add", "prod": "mul", "max_over": "max", "min_over": "min"}[op], a, c, dtype)
 
 
 _UNARY_FLOAT: dict[str, Callable[[Builder, Value], Value]] = {
     "neg": lambda b, x: b.negate(x),
     "abs": f.absolute,
-    "square": lambda b, x: b.binary("fmul contract", x, x),
+    "square": lambda b, x: b.binary("fmul", x, x),
     "sqrt": lambda b, x: b.call("sqrt", x),
     "rsqrt": lambda b, x: b.div(b.like(x, 1.0), b.call("sqrt", x)),
     "reciprocal": lambda b, x: b.div(b.like(x, 1.0), x),
@@ -171,7 +182,7 @@ def _unary_integer(b: Builder, op: str, x: Value, dtype: DType) -> Value:
 
 
 _COMPARE_FLOAT = {"lt": "olt", "le": "ole", "gt": "ogt", "ge": "oge", "eq": "oeq", "ne": "une"}
-_ARITHMETIC_FLOAT = {"add": "fadd contract", "sub": "fsub contract", "mul": "fmul contract", "div": "fdiv"}
+_ARITHMETIC_FLOAT = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv"}
 _LOGIC = {"and": "and", "or": "or", "xor": "xor"}
 
 

@@ -335,11 +335,13 @@ class Schedule:
     def ordered(self) -> list[Item]:
         """The items, each behind what it depends on, otherwise in the order of the steps."""
         items = [item for item in self.items if item.merged is None]
+        mine = set(items)
         waiting: dict[Item, int] = {}
         behind: dict[Item, list[Item]] = {}
         ready: list[tuple[int, int, Item]] = []
         for number, item in enumerate(items):
-            deps = {other.now() for other in item.deps} - {item}
+            # Items of other runs are done before this one begins, or begin after it.
+            deps = ({other.now() for other in item.deps} & mine) - {item}
             waiting[item] = len(deps)
             for other in deps:
                 behind.setdefault(other, []).append(item)

@@ -25,7 +25,7 @@ PIPELINE: tuple[Pass, ...] = (
     Place(),
 )
 
-#: Without FUSED steps, for backends that do not run them and sessions that do not ask for them.
+#: Without FUSED steps, for backends that do not run them and sessions that do not want them.
 UNFUSED: tuple[Pass, ...] = tuple(step for step in PIPELINE if not isinstance(step, Fuse))
 
 
