@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
+from scopert.disk_cache import DiskCache, key_of
 from scopert.errors import CancelledError, InvalidArgumentError
 from scopert.graph.dtypes import DType, as_dtype, resource, string, variant
 from scopert.graph.kernel import Origin, bind
@@ -26,9 +27,9 @@ from scopert.program.memory import Memory
 
 __all__ = [
     "DEAD", "FUSED", "HOST", "LOOP", "READ", "VIEW", "WRITES", "Access", "Backend", "BackendSpec", "CancelledError",
-    "Capabilities", "DType", "Executable", "Fetch", "Fused", "InvalidArgumentError", "Kernel", "Loop", "Memory",
-    "Node", "Origin", "Program", "RunContext", "ShapesChanged", "Step", "StepFailed", "TraceRow", "Value",
-    "VariableRef", "as_dtype", "bind", "check_step", "generic_kernel", "last_uses", "select_kernel",
+    "Capabilities", "DType", "DiskCache", "Executable", "Fetch", "Fused", "InvalidArgumentError", "Kernel", "Loop",
+    "Memory", "Node", "Origin", "Program", "RunContext", "ShapesChanged", "Step", "StepFailed", "TraceRow",
+    "Value", "VariableRef", "as_dtype", "bind", "check_step", "generic_kernel", "key_of", "last_uses", "select_kernel",
     "select_kernel_into", "shape_text", "verifying",
 ]  # fmt: skip
 

@@ -13,3 +13,9 @@ class OutOfMemory(DeviceError, MemoryError):
 
 class CompileError(DeviceError):
     """A kernel source was refused; the text has the compiler's log and the source's numbered lines."""
+
+    @classmethod
+    def of(cls, compiler: str, log: str, source: str) -> CompileError:
+        """An error that shows what the compiler said and what it was given."""
+        lines = "\n".join([f"{number:5}  {line}" for number, line in enumerate(source.splitlines(), 1)])
+        return cls(f"{compiler} refused a kernel of the CUDA backend; this is a bug of scopert.\n{log}\n{lines}")

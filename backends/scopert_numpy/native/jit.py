@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import hashlib
-import os
-import tempfile
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import llvmlite
 import llvmlite.binding as llvm
 
-#: Bytes of machine code kept on disk (environment variable ``SCOPERT_CACHE_BYTES``).
-_LIMIT = 256 << 20
+from scopert.backend import DiskCache, key_of
+
 _LEVEL = 3
-_SUFFIX = ".code"
+_store = DiskCache(".code")
 _lock = threading.RLock()
 
 
@@ -106,81 +102,20 @@ def optimise(text: str) -> Any:
 def compile_text(text: str) -> Library:
     """Machine code for a module: from the disk if it was compiled before, else compiled and put there."""
     this = host()
-    key = hashlib.sha256("\0".join((text, this.triple, this.cpu, this.features, llvmlite.__version__,
-                                    str(_LEVEL))).encode()).hexdigest()  # fmt: skip
-    store = _folder()
-    code = _read(store, key)
+    key = key_of(text, this.triple, this.cpu, this.features, llvmlite.__version__, str(_LEVEL))
+    code = _store.read(key)
     if code is not None:
         with contextlib.suppress(RuntimeError):  # an object that does not load is compiled anew
             return Library(code)
     with _lock:
         code = _machine().emit_object(optimise(text))
-    _write(store, key, code)
+    _store.write(key, code)
     return Library(code)
 
 
 def assembly(text: str) -> str:
     """The machine code of a module as text, to look at."""
     return str(_machine().emit_assembly(optimise(text)))
-
-
-def _folder() -> Path | None:
-    named = os.environ.get("SCOPERT_CACHE")
-    if named is not None:
-        return Path(named) if named else None
-    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
-    try:
-        return Path(base or Path.home() / ".cache") / "scopert"
-    except RuntimeError:  # no home
-        return None
-
-
-def _read(store: Path | None, key: str) -> bytes | None:
-    """The code under a key; None if there is none or it is damaged."""
-    if store is None:
-        return None
-    path = store / (key + _SUFFIX)
-    try:
-        data = path.read_bytes()
-    except OSError:
-        return None
-    code = data[32:]
-    if hashlib.sha256(code).digest() != data[:32]:
-        return None
-    with contextlib.suppress(OSError):
-        os.utime(path)  # used now: the oldest are the first to go
-    return code
-
-
-def _write(store: Path | None, key: str, code: bytes) -> None:
-    """Keeps code, in one step for other processes; a full or read-only disk only costs the next start its time."""
-    if store is None:
-        return
-    try:
-        store.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=store, suffix=".part")
-        with os.fdopen(handle, "wb") as file:
-            file.write(hashlib.sha256(code).digest() + code)
-        os.replace(name, store / (key + _SUFFIX))
-        _bound(store)
-    except OSError:
-        return
-
-
-def _bound(store: Path) -> None:
-    limit = int(os.environ.get("SCOPERT_CACHE_BYTES", _LIMIT))
-    rows = []
-    for path in store.glob("*" + _SUFFIX):
-        with contextlib.suppress(OSError):  # another process may have removed it
-            status = path.stat()
-            rows.append((status.st_mtime, status.st_size, path))
-    total = sum(size for _, size, _ in rows)
-    for _, size, path in sorted(rows, key=lambda row: row[0]):
-        if total <= limit:
-            return
-        with contextlib.suppress(OSError):
-            path.unlink()
-        total -= size
 
 
 def function(library: Library, name: str, arguments: Sequence[Any]) -> Any:
