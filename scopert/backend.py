@@ -22,14 +22,16 @@ from scopert.graph.opdef import HOST, READS, VIEW, WRITES, find_op, keyword_only
 from scopert.graph.shape import is_compatible
 from scopert.graph.shape import text as shape_text
 from scopert.program.expression import Access, Fused, Node
-from scopert.program.ir import DEAD, FUSED, LOOP, READ, Fetch, Loop, Program, Step, Value
+from scopert.program.ir import DEAD, FUSED, LOOP, READ, TOGETHER, Fetch, Loop, Program, Step, Together, Value
 from scopert.program.memory import Memory
+from scopert.program.passes.together import apart
 
 __all__ = [
-    "DEAD", "FUSED", "HOST", "LOOP", "READ", "VIEW", "WRITES", "Access", "Backend", "BackendSpec", "CancelledError",
-    "Capabilities", "DType", "DiskCache", "Executable", "Fetch", "Fused", "InvalidArgumentError", "Kernel", "Loop",
-    "Memory", "Node", "Origin", "Program", "RunContext", "ShapesChanged", "Step", "StepFailed", "TraceRow",
-    "Value", "VariableRef", "as_dtype", "bind", "check_step", "generic_kernel", "key_of", "last_uses", "select_kernel",
+    "DEAD", "FUSED", "HOST", "LOOP", "READ", "TOGETHER", "VIEW", "WRITES", "Access", "Backend", "BackendSpec",
+    "CancelledError", "Capabilities", "DType", "DiskCache", "Executable", "Fetch", "Fused", "InvalidArgumentError",
+    "Kernel", "Loop", "Memory", "Node", "Origin", "Program", "RunContext", "ShapesChanged", "Step", "StepFailed",
+    "Together", "TraceRow", "Value", "VariableRef", "apart", "as_dtype", "bind", "check_step", "generic_kernel",
+    "key_of", "last_uses", "select_kernel",
     "select_kernel_into", "shape_text", "verifying",
 ]  # fmt: skip
 
@@ -43,8 +45,8 @@ class Capabilities:
     device_memory : bool
         Arrays live in memory of their own, and must be moved to the host to be seen.
     fuses : bool
-        Runs FUSED steps. Its own kernels for operations that fuse are then not asked; without it, all operations
-        reach the backend one by one.
+        Runs FUSED and TOGETHER steps (`apart` puts the members of the latter back in their places). Its own kernels
+        for operations that fuse are then not asked; without it, all operations reach the backend one by one.
     computes : bool
         Steps produce numbers (false for the null backend, which only knows shapes).
     strings : bool

@@ -15,6 +15,7 @@ from scopert.backend import (
     FUSED,
     LOOP,
     READ,
+    TOGETHER,
     WRITES,
     Kernel,
     Program,
@@ -71,6 +72,10 @@ class Binder:
             from scopert_numpy.loop import loop  # which needs rows for its own program
 
             function = loop(step, self)
+        elif step.op == TOGETHER:
+            from scopert_numpy.together import together  # which pure programs do without
+
+            function = together(step, self._own_kernel)
         elif step.op == FUSED:
             if step not in self._fused:
                 from scopert_numpy.compiled import fused_callables
@@ -78,10 +83,16 @@ class Binder:
                 self._fused.update(fused_callables(program))
             return self._fused[step]
         else:
-            function = select_kernel(step, np, self.context, self._kernels)
+            function = self._own_kernel(step)
         if WRITES in step.traits:
             function = _locked(function, self.context.write_lock)
         return _copying(function, len(step.outputs) == 1) if step.copies else function
+
+
+    def _own_kernel(self, step: Step) -> Callable[..., Any]:
+        function: Callable[..., Any] = select_kernel(step, np, self.context, self._kernels)
+        return function
+
 
 
 _TRACING = threading.local()

@@ -34,6 +34,8 @@ VIEW = "view"
 STATEFUL = "stateful"
 #: Changes the variable behind its first input.
 WRITES = "writes"
+#: Changes its variables element by element: its inputs are these variables, arrays of their shape, and scalars.
+UPDATE = "update"
 #: Reads the variable behind its first (resource) input.
 READS = "reads"
 #: Draws random numbers.
@@ -41,7 +43,7 @@ RANDOM = "random"
 #: Works on host objects (strings, callbacks, queues), not on device arrays.
 HOST = "host"
 
-TRAITS = frozenset({ELEMENTWISE, COMMUTATIVE, REDUCTION, VIEW, STATEFUL, WRITES, READS, RANDOM, HOST})
+TRAITS = frozenset({ELEMENTWISE, COMMUTATIVE, REDUCTION, VIEW, STATEFUL, WRITES, UPDATE, READS, RANDOM, HOST})
 PURE: frozenset[str] = frozenset()
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from scopert.errors import InvalidArgumentError
-from scopert.graph.opdef import STATEFUL, WRITES, OpDef, define_op
+from scopert.graph.opdef import STATEFUL, UPDATE, WRITES, OpDef, define_op
 from scopert.graph.operation import Operation
 from scopert.graph.shape import merge
 from scopert.graph.shape_rules import with_rank
@@ -17,8 +18,8 @@ from scopert.ops.state_resource import handle_shape
 from scopert.ops.state_variables import NUMBERS
 
 _Rule = Callable[..., None]
-# Inputs that hold one entry for each of the variable.
-_FULL = frozenset({"grad", "delta"})
+#: Inputs that hold one entry for each of the variable.
+FULL = frozenset({"grad", "delta"})
 
 
 def _input_text(name: str, states: int, index: int, resource: bool) -> str:
@@ -39,7 +40,7 @@ def _shape_rule(names: list[str], states: int, sparse: bool, resource: bool) -> 
             found = op._inputs[index]._shape
             if names[index] == "indices":
                 with_rank(found, 1)
-            elif names[index] not in _FULL:
+            elif names[index] not in FULL:
                 with_rank(found, 0)
             elif sparse:
                 if shape is not None and found is not None:
@@ -62,23 +63,26 @@ def _apply(rule: _Rule, xp: Any, views: list[Any], others: Sequence[Any], flags:
 def _dense_kernel(
     rule: _Rule, names: list[str], states: int, flags: tuple[str, ...], resource: bool, apply: Apply = _apply
 ) -> Any:
-    full = [index for index, name in enumerate(names) if name in _FULL]
+    full = [index for index, name in enumerate(names) if name in FULL]
 
     def kernel(xp: Any, *inputs: Any, **given: bool) -> Any:
         refs = inputs[:states]
         views = [ref.write_view() for ref in refs]
         for index in (*range(1, states), *full):
-            found = views[index] if index < states else inputs[index]
-            if found.shape != views[0].shape:
-                raise InvalidArgumentError(
-                    None, None,
-                    f"var and {names[index]} do not have the same shape: {list(views[0].shape)} and "
-                    f"{list(found.shape)}",
-                )  # fmt: skip
+            check_same_shape(views[0], views[index] if index < states else inputs[index], names[index])
         apply(rule, xp, views, inputs[states:], given)
         return None if resource else refs[0]
 
     return _with_flags(kernel, flags)
+
+
+def check_same_shape(variable: Any, array: Any, name: str) -> None:
+    """Raises InvalidArgumentError if an input called `name` has not the variable's shape."""
+    if array.shape != variable.shape:
+        raise InvalidArgumentError(
+            None, None,
+            f"var and {name} do not have the same shape: {list(variable.shape)} and {list(array.shape)}",
+        )  # fmt: skip
 
 
 def _sparse_kernel(rule: _Rule, names: list[str], states: int, flags: tuple[str, ...], resource: bool) -> Any:
@@ -150,6 +154,39 @@ def _with_flags(kernel: Any, flags: tuple[str, ...]) -> Any:
 _DENSE: dict[str, tuple[_Rule, list[str], int, tuple[str, ...], bool]] = {}
 
 
+@dataclass(frozen=True)
+class Update:
+    """How an op with the trait UPDATE changes its variables: ``rule(xp, *views, *others, **flags)``.
+
+    Attributes
+    ----------
+    rule : callable
+    states : int
+        So many inputs, the first, are variables.
+    names : tuple of str
+        Of all inputs.
+    flags : tuple of str
+        Attributes that the rule wants.
+    resource : bool
+        The op has no outputs; else the first variable is its output.
+    """
+
+    rule: _Rule
+    states: int
+    names: tuple[str, ...]
+    flags: tuple[str, ...]
+    resource: bool
+
+
+def update_of(op: str) -> Update | None:
+    """The rule of an op that updates whole variables; None of any other op."""
+    found = _DENSE.get(op)
+    if found is None:
+        return None
+    rule, names, states, flags, resource = found
+    return Update(rule, states, tuple(names), flags, resource)
+
+
 def dense_kernels(apply: Apply) -> dict[str, Any]:
     """The kernels of the ops that update whole variables, by op, on top of a way to apply a rule."""
     return {name: _dense_kernel(*row, apply) for name, row in _DENSE.items()}
@@ -175,7 +212,7 @@ def _define(
         attrs=attrs,
         shape=_shape_rule(names, states, sparse, resource),
         kernel=made(rule, names, states, given, resource),
-        traits=(WRITES, STATEFUL) if resource else WRITES,
+        traits=(WRITES, *(() if sparse else (UPDATE,)), *((STATEFUL,) if resource else ())),
     )
 
 

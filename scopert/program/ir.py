@@ -31,6 +31,8 @@ READ = "read"
 LOOP = "loop"
 #: One loop nest over many operations; its body says what it computes.
 FUSED = "fused"
+#: Updates of several variables by one rule; its body names the steps that it stands for.
+TOGETHER = "together"
 
 
 class Dead:
@@ -73,8 +75,8 @@ class Step:
     keywords : tuple of str
         The kernel's keyword-only parameters.
     traits : frozenset of str
-    body : Loop, Fused or None
-        What a LOOP repeats, or a FUSED step computes.
+    body : Loop, Fused, Together or None
+        What a LOOP repeats, a FUSED step computes, or a TOGETHER step stands for.
     guards : tuple of int
         Slots. If one of them is `DEAD`, the step does not run, and its outputs are dead.
     copies : bool
@@ -90,7 +92,7 @@ class Step:
     kernel: Kernel | None = None
     keywords: tuple[str, ...] = ()
     traits: frozenset[str] = frozenset()
-    body: Loop | Fused | None = None
+    body: Loop | Fused | Together | None = None
     copies: bool = False
     guards: tuple[int, ...] = ()
     kept: bool = False
@@ -122,6 +124,16 @@ class Loop:
     condition: int
     following: tuple[int, ...]
     results: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Together:
+    """Steps with the trait UPDATE, of one op, with the same attributes and scalars, on different variables.
+
+    The inputs and outputs of the TOGETHER step are those of its members, one after the other.
+    """
+
+    members: tuple[Step, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -186,8 +198,12 @@ def _lines(program: Program) -> Iterator[str]:
             action = "  .."
         if isinstance(step.body, Fused):
             yield from ("      " + line for line in step.body.lines())
-        elif step.body is not None:
+        elif isinstance(step.body, Loop):
             yield from _loop_lines(step.body)
+        elif isinstance(step.body, Together):
+            for member in step.body.members:
+                action = " ".join([member.op, *(f"%{slot}" for slot in member.inputs)])
+                yield f"      {action:<48}; {member.origin.name}"
     yield "  fetch " + " ".join(f"%{fetch.slot}" for fetch in program.fetches)
 
 

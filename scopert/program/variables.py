@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 from scopert.graph.dtypes import resource
+from scopert.graph.kernel import Origin
 from scopert.graph.opdef import WRITES
 from scopert.graph.operation import Operation
 from scopert.graph.tensor import Tensor
@@ -28,6 +29,11 @@ def variable_key(op: Operation) -> object:
     if shared is None:
         return op._name
     return (attrs.get("container") or "", shared or op._name)
+
+
+def key_of(origin: Origin) -> object:
+    """The same for the operation that a variable slot of a program stands for."""
+    return origin.attrs.get("container") or "", origin.attrs.get("shared_name") or origin.name
 
 
 def variable_of(tensor: Tensor) -> object:

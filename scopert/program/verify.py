@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scopert.program import expression
-from scopert.program.ir import FUSED, LOOP, READ, Program
+from scopert.program.ir import FUSED, LOOP, READ, TOGETHER, Loop, Program, Together
 
 
 def verify(program: Program) -> None:
@@ -38,8 +38,16 @@ def verify(program: Program) -> None:
         elif step.op == READ:
             if not program.values[step.inputs[0]].dtype.is_ref and step.inputs[0] not in program.variables:
                 raise ValueError(f"{where} reads %{step.inputs[0]}, which is no variable")
+        elif step.op == TOGETHER:
+            if not isinstance(step.body, Together):
+                raise ValueError(f"{where} has no members")
+            members = step.body.members
+            if step.inputs != tuple([slot for member in members for slot in member.inputs]):
+                raise ValueError(f"{where} has other inputs than its members")
+            if step.outputs != tuple([slot for member in members for slot in member.outputs]):
+                raise ValueError(f"{where} has other outputs than its members")
         elif step.op == LOOP:
-            if step.body is None or isinstance(step.body, expression.Fused):
+            if not isinstance(step.body, Loop):
                 raise ValueError(f"{where} has no loop")
             verify(step.body.program)
     for fetch in program.fetches:

@@ -38,7 +38,7 @@ def test_rules(rule, size, machine_code, monkeypatch):
     if machine_code and native.unavailable():
         pytest.skip(native.unavailable())
     if not machine_code:
-        monkeypatch.setattr(optimizers, "_compiled", lambda *_: None)
+        monkeypatch.setattr(optimizers, "compiled", lambda *_: None)
     for dtype in (np.float32, np.float64):
         states, others, flags = _inputs(rule, size, dtype)
         for value in (False, True) if flags else (None,):
@@ -60,7 +60,7 @@ def test_which_rules_are_compiled():
     for rule in RULES:
         states, others, flags = _inputs(rule, 8, np.float32)
         full = tuple(isinstance(item, np.ndarray) for item in others)
-        made = optimizers._compiled(rule, len(states), full, np.dtype(np.float32), dict.fromkeys(flags, True))
+        made = optimizers.compiled(rule, len(states), full, np.dtype(np.float32), dict.fromkeys(flags, True))
         assert (made is None) == (rule.__name__ in NOT_TRACED), rule.__name__
 
 

@@ -9,6 +9,7 @@ from scopert.graph.opdef import READS, VIEW, WRITES
 from scopert.program.ir import LOOP, READ, Program, Step
 from scopert.program.passes.fuse_groups import Item
 from scopert.program.uses import is_pure
+from scopert.program.variables import key_of
 
 _NOTHING: frozenset[Hashable] = frozenset()
 #: Stands for all variables where it cannot be told which one is meant.
@@ -32,8 +33,7 @@ class Effects:
         self._memory: dict[int, frozenset[Hashable]] = {}
         refs = [slot for slot in program.feeds if self._is_handle(slot)]
         for slot, origin in program.variables.items():
-            key = (origin.attrs.get("container") or "", origin.attrs.get("shared_name") or origin.name)
-            self._handles[slot] = frozenset({_ANY if refs else key})
+            self._handles[slot] = frozenset({_ANY if refs else key_of(origin)})
         for slot in refs:
             self._handles[slot] = frozenset({_ANY})
 

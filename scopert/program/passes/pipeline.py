@@ -14,6 +14,7 @@ from scopert.program.passes.fuse import Fuse
 from scopert.program.passes.place import Place
 from scopert.program.passes.simplify import Simplify
 from scopert.program.passes.specialise import Specialise
+from scopert.program.passes.together import Join
 
 #: What a program goes through once its feeds have shapes; `Specialise` comes before them.
 PIPELINE: tuple[Pass, ...] = (
@@ -22,11 +23,12 @@ PIPELINE: tuple[Pass, ...] = (
     Simplify(),
     Dead(),
     Fuse(),
+    Join(),
     Place(),
 )
 
 #: Without FUSED steps, for backends that do not run them and sessions that do not want them.
-UNFUSED: tuple[Pass, ...] = tuple(step for step in PIPELINE if not isinstance(step, Fuse))
+UNFUSED: tuple[Pass, ...] = tuple(step for step in PIPELINE if not isinstance(step, Fuse | Join))
 
 
 def optimised(program: Program, shapes: Sequence[Shape], passes: Sequence[Pass] = UNFUSED) -> Program:
