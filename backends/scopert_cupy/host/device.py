@@ -19,7 +19,7 @@ from scopert_cupy.host.memory import POISON, HostAllocation, bytes_at, check_fen
 from scopert_cupy.live import Live
 
 _KINDS = {0: "a pointer", 1: "a float", 2: "a signed integer", 3: "an unsigned integer", 4: "a structure"}
-_BOUNDS = re.compile(r"__launch_bounds__\(\s*(\d+)[^)]*\)\s*(?:void\s+)?(\w+)|void\s+(\w+)\s*\(")
+_BOUNDS = re.compile(r"__launch_bounds__\(\s*(\d+)[^)]*\)\s*(?:void\s+)?(\w+)\s*\(")
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,7 +311,7 @@ def _check_argument(name: str, number: int, value: Any, nbytes: int, kind: int) 
 
 def _launch_bounds(source: str) -> dict[str, int]:
     """The largest block of each function that says so."""
-    return {row[1]: int(row[0]) for row in _BOUNDS.findall(source) if row[0]}
+    return {name: int(threads) for threads, name in _BOUNDS.findall(source)}
 
 
 def _assign(to: Any, value: Any) -> None:
