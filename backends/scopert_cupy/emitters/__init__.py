@@ -3,9 +3,27 @@
 from __future__ import annotations
 
 from scopert_cupy.emit import Emitter
-from scopert_cupy.emitters import views
+from scopert_cupy.emitters import (
+    assigning,
+    diagonals,
+    filling,
+    gathering,
+    joining,
+    padding,
+    reversing,
+    space,
+    views,
+)
 
 #: Op -> what makes its commands.
 TABLE: dict[str, Emitter] = {
     **views.TABLE,
+    **joining.TABLE,
+    **padding.TABLE,
+    **space.TABLE,
+    **filling.TABLE,
+    **diagonals.TABLE,
+    **gathering.TABLE,
+    **reversing.TABLE,
+    **assigning.TABLE,
 }

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from scopert.backend import DType
+from scopert.backend import DType, Value
 from scopert_cupy.command import Argument, Command, Emitted, Function, Launch, Operand
 from scopert_cupy.device import Facts
 from scopert_cupy.prelude import computed
@@ -192,3 +192,9 @@ def aligned(nbytes: int) -> int:
 
 INPUT = [Operand("input", number) for number in range(64)]
 OUTPUT = [Operand("output", number) for number in range(64)]
+
+
+def shape_of(value: Value) -> tuple[int, ...]:
+    """The shape of a value, which `emit` has checked to be known."""
+    assert value.shape is not None
+    return tuple([n or 0 for n in value.shape])

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from scopert.backend import Access, bind
+from scopert.ops.array_strided import Masks, python_index
 from scopert_cupy.command import Copy, Emitted, Operand
 from scopert_cupy.emit import Emitter, Request
 from scopert_cupy.emitters.copying import moved, reordered
@@ -93,6 +94,26 @@ def _applied(request: Request, position: int, source: Any) -> list[Any] | None:
     except Exception:  # whatever it is, the eager run of the step says it with the user's line
         return None
     return list(made) if isinstance(made, (tuple, list)) else [made]
+
+
+def cut_out(request: Request, shape: tuple[int, ...]) -> tuple[tuple[int, ...], Access] | None:
+    """Where a strided slice of an array of `shape`, given by inputs 1 to 3, lies in it; and the slice's shape.
+
+    Returns None if these inputs are no constants, or say what cannot be.
+    """
+    begin, end, strides = (request.constant(number) for number in range(1, 4))
+    if begin is None or end is None or strides is None:
+        return None
+    names = ("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask")
+    whole = np.empty(shape, np.uint8)
+    try:
+        index = python_index(begin, end, strides, Masks(*[request.attrs[name] for name in names]))
+        # A lone element is returned as a view if the index has an ellipsis.
+        part = whole[index if Ellipsis in index else (*index, Ellipsis)]
+    except (ValueError, IndexError):  # the eager run says it
+        return None
+    place = part.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
+    return part.shape, Access(part.strides, place if part.size else 0)
 
 
 def _viewed(position: int) -> Emitter:
