@@ -1,0 +1,581 @@
+"""Which engine runs each step of a program, and where each value lies. Pure: no device, no addresses.
+
+Steps for which there is an emitter become commands, and neighbours among them one `Batch`, which is launched
+in one go. The others stand alone and split the batches: kernels over arrays (``eager``), kernels over host
+objects (``host``), branches, and loops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import prod
+from typing import Any, TypeAlias, cast
+
+import numpy as np
+
+from scopert.backend import (
+    FUSED,
+    HOST,
+    LOOP,
+    READ,
+    READS,
+    VIEW,
+    WRITES,
+    Loop,
+    Origin,
+    Program,
+    Step,
+    Value,
+    as_dtype,
+)
+from scopert_cupy.arena import CONSTANTS, FEEDS, FETCHES, SCRATCH, VALUES, VARIABLES, WORKSPACE, Regions, Spot
+from scopert_cupy.command import Command, Copy, Emitted, Gemm, Launch, Operand, Parameter
+from scopert_cupy.device import Facts
+from scopert_cupy.emit import Emitter, Request, emit
+
+_STRING, _RESOURCE, _VARIANT = as_dtype("string"), as_dtype("resource"), as_dtype("variant")
+_SWITCHES = frozenset({"Switch", "RefSwitch"})
+_MERGES = frozenset({"Merge", "RefMerge"})
+#: Objects that hold arrays of the device: their kernels get arrays, and run as others do.
+_HOLDERS = ("TensorArray", "Stack")
+#: They give a variable its first value; all others that write need one.
+ASSIGNS = frozenset({"Assign", "AssignVariableOp"})
+_READS_VALUE = frozenset({READ, "ReadVariableOp"})
+#: Handles stay what they are through these.
+_PASSES_HANDLES = frozenset({"Identity", "RefIdentity"})
+
+
+@dataclass(slots=True)
+class Work:
+    """A step as commands over places."""
+
+    step: Step
+    emitted: Emitted
+    engine: str
+    inputs: tuple[Spot | None, ...]
+    outputs: tuple[Spot | None, ...]
+    parameters: tuple[Spot, ...]
+
+    def spot(self, operand: Operand) -> Spot:
+        """Where an operand of a command lies."""
+        if operand.role == "scratch":
+            return Spot(SCRATCH, operand.offset)
+        spots = {"input": self.inputs, "output": self.outputs, "parameter": self.parameters}[operand.role]
+        found = spots[operand.number]
+        if found is None:
+            raise ValueError(f"{self.step.op} names {operand.role} {operand.number}, which has no memory")
+        return Spot(found.base, found.offset + operand.offset) if operand.offset else found
+
+
+@dataclass(slots=True)
+class Batch:
+    """Neighbouring steps as commands.
+
+    Attributes
+    ----------
+    works : list of Work
+    guards : tuple of int
+        Slots; it runs if none of them is dead.
+    needs : dict
+        Variables that must have a value before, and the step that says so.
+    marks : dict
+        Variables that have a value afterwards.
+    touches : bool
+        It uses memory of variables.
+    block : Spot or None
+        Where its parameters lie, if they are sent when it runs and not with the feeds.
+    """
+
+    guards: tuple[int, ...]
+    works: list[Work] = field(default_factory=list)
+    needs: dict[int, Step] = field(default_factory=dict)
+    marks: dict[int, None] = field(default_factory=dict)
+    touches: bool = False
+    parameters: list[tuple[Parameter, Origin, Spot]] = field(default_factory=list)
+    block: Spot | None = None
+    nbytes: int = 0
+
+
+@dataclass(slots=True)
+class Single:
+    """A step that runs by itself: `engine` is ``eager``, ``host``, ``switch`` or ``merge``."""
+
+    step: Step
+    engine: str
+    guards: tuple[int, ...]
+    why: str = ""
+
+
+@dataclass(slots=True)
+class LoopAction:
+    """A loop: three lists of actions, as `Loop` says."""
+
+    step: Step
+    guards: tuple[int, ...]
+    scope: Scope
+    parts: tuple[list[Action], list[Action], list[Action]]
+    engine: str = "loop"
+
+
+Action: TypeAlias = Batch | Single | LoopAction
+
+
+@dataclass(slots=True)
+class Scope:
+    """A program with places.
+
+    Attributes
+    ----------
+    program : Program
+    spots : dict
+        Slot -> its memory.
+    variables : dict
+        Slot -> number of the variable that it stands for.
+    actions : list of Action
+        Empty for the body of a loop.
+    copies : list of (int, Spot)
+        Fetched slots that lie elsewhere and the places that they are copied to.
+    """
+
+    program: Program
+    spots: dict[int, Spot] = field(default_factory=dict)
+    variables: dict[int, int] = field(default_factory=dict)
+    actions: list[Action] = field(default_factory=list)
+    fetched: dict[int, Spot] = field(default_factory=dict)
+    host_made: set[int] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Plan:
+    """All that can be known before there is a device.
+
+    Attributes
+    ----------
+    top : Scope
+    regions : Regions
+    variables : list of Origin
+    tables : list of (Spot, array)
+        What the region of constants is filled with.
+    parameters : list of (Parameter, Origin, Spot)
+        Those that are sent with the feeds.
+    sent : int
+        Bytes of the feeds' region that every run sends.
+    """
+
+    top: Scope
+    regions: Regions
+    variables: list[Origin]
+    tables: list[tuple[Spot, Any]]
+    parameters: list[tuple[Parameter, Origin, Spot]]
+    sent: int
+
+    def works(self) -> list[Work]:
+        """The commands of all batches, those in loops too."""
+        found: list[Work] = []
+        waiting: list[Action] = list(self.top.actions)
+        while waiting:
+            action = waiting.pop(0)
+            if isinstance(action, Batch):
+                found += action.works
+            elif isinstance(action, LoopAction):
+                waiting = [*action.parts[0], *action.parts[1], *action.parts[2], *waiting]
+        return found
+
+
+def is_static(value: Value) -> bool:
+    """Whether a value has a size that is known now, and a type that devices have."""
+    dtype = value.dtype
+    return value.shape is not None and None not in value.shape and not dtype.is_ref and not dtype.np.hasobject
+
+
+def nbytes_of(value: Value) -> int:
+    """The size of a static value."""
+    return prod(cast(tuple[int, ...], value.shape)) * int(value.dtype.np.itemsize)
+
+
+def variable_key(origin: Origin) -> tuple[str, str]:
+    """What is the same for all operations that stand for one variable."""
+    return origin.attrs.get("container") or "", origin.attrs.get("shared_name") or origin.name
+
+
+def plan(program: Program, facts: Facts, table: Mapping[str, Emitter]) -> Plan:
+    """Plans a program."""
+    return _Planner(facts, table).plan(program)
+
+
+class _Planner:
+    def __init__(self, facts: Facts, table: Mapping[str, Emitter]) -> None:
+        self._facts = facts
+        self._table = table
+        self._regions = Regions()
+        self._variables: list[Origin] = []
+        self._numbers: dict[tuple[str, str], int] = {}
+        self._tables: list[tuple[Spot, Any]] = []
+        self._known_tables: dict[int, Spot] = {}
+        self._parameters: list[tuple[Parameter, Origin, Spot]] = []
+
+    def plan(self, program: Program) -> Plan:
+        program = self._with_variables(program, {})
+        scope = _ScopePlanner(self, program, top=True)
+        scope.place_feeds()
+        sent = self._regions.sizes[FEEDS]
+        scope.plan_steps()
+        if program.memory is not None:
+            self._regions.at_least(WORKSPACE, program.memory.nbytes)
+        # Parameters of batches that always run follow the feeds.
+        for action in scope.scope.actions:
+            if isinstance(action, Batch) and not action.guards:
+                for parameter, origin, spot in action.parameters:
+                    self._parameters.append((parameter, origin, spot))
+                    sent = max(sent, spot.offset + parameter.nbytes)
+        return Plan(scope.scope, self._regions, self._variables, self._tables, self._parameters, sent)
+
+    def _with_variables(self, program: Program, known: dict[int, Value]) -> Program:
+        """The program with handles of variables as references, whose shape is the variable's."""
+        values = list(program.values)
+        for slot, origin in program.variables.items():
+            dtype, shape = origin.attrs["dtype"], origin.attrs["shape"]
+            values[slot] = replace(values[slot], dtype=dtype._as_ref, shape=shape)
+        for slot, value in known.items():
+            values[slot] = replace(values[slot], dtype=value.dtype, shape=value.shape)
+        return replace(program, values=tuple(values))
+
+    def number(self, origin: Origin) -> int:
+        """The number of a variable."""
+        key = variable_key(origin)
+        if key not in self._numbers:
+            self._numbers[key] = len(self._variables)
+            self._variables.append(origin)
+        return self._numbers[key]
+
+    def constant(self, array: Any) -> Spot:
+        """The place of a constant array."""
+        found = self._known_tables.get(id(array))
+        if found is None:
+            array = np.asarray(array)
+            found = self._known_tables[id(array)] = self._regions.reserve(CONSTANTS, array.nbytes)
+            self._tables.append((found, array))
+        return found
+
+
+class _ScopePlanner:
+    """Plans one program: the whole, or the body of a loop."""
+
+    def __init__(self, planner: _Planner, program: Program, top: bool) -> None:
+        self._planner = planner
+        self._regions = planner._regions
+        self._program = program
+        self._top = top
+        self.scope = Scope(program)
+        self._engines: list[tuple[str, Emitted | None, str]] = []
+        # Slots whose memory no other value takes during the run.
+        self._lasting: set[int] = set()
+        self._wanted: set[int] = set()
+        self._roots: dict[int, frozenset[int]] = {}
+        for slot, origin in program.variables.items():
+            self.scope.variables[slot] = planner.number(origin)
+
+    # Places of what is given.
+
+    def place_feeds(self) -> None:
+        """Gives fed values of known shape a place."""
+        for slot in self._program.feeds:
+            value = self._program.values[slot]
+            if is_static(value):
+                self.scope.spots[slot] = self._regions.reserve(FEEDS if self._top else VALUES, nbytes_of(value))
+                self._lasting.add(slot)
+
+    def invariant(self, slot: int, spot: Spot) -> None:
+        """A value of the loop that is the same in all iterations lies where it lies outside."""
+        self.scope.spots[slot] = spot
+        self._lasting.add(slot)
+
+    # Steps.
+
+    def plan_steps(self) -> None:
+        """Chooses engines, gives places, and makes the actions of the top level."""
+        self._choose()
+        fetched = self._fetched_slots()
+        for slot, array in self._program.constants.items():
+            if slot in self._wanted and is_static(self._program.values[slot]):
+                self.scope.spots[slot] = self._planner.constant(array)
+                self._lasting.add(slot)
+        for step, (engine, emitted, _) in zip(self._program.steps, self._engines, strict=True):
+            self._place_outputs(step, engine, emitted, fetched)
+        if self._top:
+            self.scope.actions = self.actions(0, len(self._program.steps))
+            self._place_fetches()
+
+    def _fetched_slots(self) -> frozenset[int]:
+        return frozenset(fetch.slot for fetch in self._program.fetches)
+
+    def _choose(self) -> None:
+        """The engine of each step, and which values have to be on the device."""
+        for step in self._program.steps:
+            self._pass_on_variables(step)
+            engine, emitted, why = self._engine(step)
+            self._engines.append((engine, emitted, why))
+            self._note_roots(step)
+            if emitted is not None:
+                self._wanted.update(step.inputs[number] for number in _used_inputs(emitted, len(step.inputs)))
+                self._wanted.update(step.outputs)
+            elif engine in ("eager", "loop", "switch", "merge"):
+                self._wanted.update(step.inputs)
+                self._wanted.update(step.outputs)
+            else:
+                self.scope.host_made.update(step.outputs)
+
+    def _pass_on_variables(self, step: Step) -> None:
+        """Outputs that are the variable that a step was given."""
+        known = self.scope.variables
+        if not step.inputs or step.inputs[0] not in known:
+            return
+        source = step.inputs[0]
+        if step.op in _SWITCHES or step.op in _PASSES_HANDLES or WRITES in step.traits:
+            handles = [slot for slot in step.outputs if _is_handle(self._program.values[slot])]
+            for slot in handles:
+                known[slot] = known[source]
+                value = self._program.values[source]
+                values = list(self._program.values)
+                values[slot] = replace(values[slot], dtype=value.dtype, shape=value.shape)
+                self._program = self.scope.program = replace(self._program, values=tuple(values))
+
+    def _engine(self, step: Step) -> tuple[str, Emitted | None, str]:
+        values = self._program.values
+        if step.op == LOOP:
+            return "loop", None, ""
+        if step.op in _SWITCHES:
+            return "switch", None, ""
+        if step.op in _MERGES:
+            return "merge", None, ""
+        dtypes = [values[slot].dtype.base for slot in (*step.inputs, *step.outputs)]
+        if HOST in step.traits:
+            return "host", None, "works on host objects"
+        if _STRING in dtypes:
+            return "host", None, "strings"
+        unknown = [
+            slot for slot in (*step.inputs, *step.outputs)
+            if _is_handle(values[slot]) and slot not in self.scope.variables
+        ]  # fmt: skip
+        if unknown and not step.op.startswith(_HOLDERS):
+            return "host", None, "a resource of the host"
+        if unknown:
+            return "eager", None, "an object of the host"
+        if _VARIANT in dtypes:
+            return "host", None, "variants"
+        shapes = [values[slot].shape for slot in (*step.inputs, *step.outputs)]
+        if any(shape is None or None in shape for shape in shapes):
+            return "eager", None, "a shape that is not known before the run"
+        if step.op in ASSIGNS and values[step.inputs[0]].shape != values[step.inputs[1]].shape:
+            return "eager", None, "another shape than the variable's"
+        emitted = self._emitted(step)
+        if emitted is None:
+            known = step.op in self._planner._table
+            return "eager", None, "not in this form" if known else "no emitter"
+        return _engine_name(emitted), emitted, ""
+
+    def _emitted(self, step: Step) -> Emitted | None:
+        if step.op in _READS_VALUE:
+            nbytes = nbytes_of(self._program.values[step.outputs[0]])
+            if step.copies:
+                return Emitted((Copy(Operand("output", 0), Operand("input", 0), nbytes),))
+            return Emitted((), alias=((0, 0),))
+        if step.copies:
+            return None
+        return emit(Request(step, self._program, self._planner._facts), self._planner._table)
+
+    def _note_roots(self, step: Step) -> None:
+        """By slot, which slots tell whether it is alive."""
+        own = frozenset[int]().union(*[self._roots.get(slot, frozenset()) for slot in step.guards])
+        for slot in step.outputs:
+            self._roots[slot] = frozenset({slot}) if step.op in _SWITCHES | _MERGES else own
+
+    def _place_outputs(self, step: Step, engine: str, emitted: Emitted | None, fetched: frozenset[int]) -> None:
+        spots, memory = self.scope.spots, self._program.memory
+        aliases = dict(emitted.alias) if emitted is not None else {}
+        if engine == "switch":
+            aliases = dict.fromkeys(range(len(step.outputs)), 0)
+        for number, slot in enumerate(step.outputs):
+            value = self._program.values[slot]
+            if not is_static(value) or slot not in self._wanted:
+                continue
+            offset = None if memory is None else memory.offsets.get(slot)
+            source = step.inputs[aliases[number]] if number in aliases else None
+            if source is not None and self._may_alias(step, source, slot, offset):
+                number_of = self.scope.variables.get(source)
+                spots[slot] = spots[source] if number_of is None else Spot(VARIABLES + number_of)
+                self._lasting.add(slot)
+            elif offset is not None:
+                spots[slot] = Spot(WORKSPACE, offset)
+            else:
+                region = FETCHES if slot in fetched and self._top else VALUES
+                spots[slot] = self._regions.reserve(region, nbytes_of(value))
+                self._lasting.add(slot)
+
+    def _may_alias(self, step: Step, source: int, slot: int, offset: int | None) -> bool:
+        """Whether an output can be its input's memory: nobody else may take that memory too early."""
+        if source in self.scope.variables:
+            return offset is None
+        spot = self.scope.spots.get(source)
+        if spot is None:
+            return False
+        if spot.base >= VARIABLES and VIEW not in step.traits:
+            return False  # it may be written while this value is needed
+        if offset is not None:
+            return spot == Spot(WORKSPACE, offset)
+        return source in self._lasting
+
+    def _place_fetches(self) -> None:
+        """Places for fetched values that lie elsewhere."""
+        for fetch in self._program.fetches:
+            spot = self.scope.spots.get(fetch.slot)
+            given = fetch.slot in self._program.constants or fetch.slot in self._program.feeds
+            if spot is None or given or fetch.slot in self.scope.fetched or fetch.slot in self.scope.host_made:
+                continue
+            if spot.base != FETCHES:
+                spot = self._regions.reserve(FETCHES, nbytes_of(self._program.values[fetch.slot]))
+            self.scope.fetched[fetch.slot] = spot
+
+    # Actions.
+
+    def actions(self, start: int, end: int) -> list[Action]:
+        """The steps from `start` to `end`, neighbours put together."""
+        made: list[Action] = []
+        for position in range(start, end):
+            step = self._program.steps[position]
+            engine, emitted, why = self._engines[position]
+            guards = tuple(sorted(frozenset[int]().union(*[self._roots.get(s, frozenset()) for s in step.guards])))
+            if engine == "loop":
+                made.append(self._loop(step, guards))
+            elif emitted is None:
+                made.append(Single(step, engine, guards, why))
+            else:
+                last = made[-1] if made else None
+                if not (isinstance(last, Batch) and last.guards == guards):
+                    last = Batch(guards)
+                    made.append(last)
+                self._add(last, step, engine, emitted)
+        if not self._top:
+            self._give_blocks(made)
+        else:
+            self._give_blocks([action for action in made if isinstance(action, Batch) and action.guards])
+        return made
+
+    def _give_blocks(self, actions: Sequence[Action]) -> None:
+        """Batches that may run never, or often, send their parameters themselves: into one block."""
+        for action in actions:
+            if isinstance(action, Batch) and action.parameters:
+                action.block = action.parameters[0][2]
+                last = action.parameters[-1]
+                action.nbytes = last[2].offset + last[0].nbytes - action.block.offset
+
+    def _add(self, batch: Batch, step: Step, engine: str, emitted: Emitted) -> None:
+        parameters = []
+        for parameter in emitted.parameters:
+            region = FEEDS if self._top and not batch.guards else VALUES
+            spot = self._regions.reserve(region, parameter.nbytes)
+            parameters.append(spot)
+            batch.parameters.append((parameter, step.origin, spot))
+        self._regions.at_least(SCRATCH, emitted.scratch)
+        inputs = [self._input_spot(slot) for slot in step.inputs]
+        inputs += [self._planner.constant(array) for array in emitted.constants]
+        outputs = [self._output_spot(slot) for slot in step.outputs]
+        emitted = self._with_copies(emitted, step, inputs, outputs)
+        batch.works.append(Work(step, emitted, engine, tuple(inputs), tuple(outputs), tuple(parameters)))
+        variables = [self.scope.variables[slot] for slot in step.inputs if slot in self.scope.variables]
+        if variables:
+            batch.touches = True
+        if step.op in ASSIGNS:
+            batch.marks[variables[0]] = None
+        elif step.op in _READS_VALUE or WRITES in step.traits or READS in step.traits:
+            for number in variables:
+                if number not in batch.marks:
+                    batch.needs.setdefault(number, step)
+        if any(spot is not None and spot.base >= VARIABLES for spot in (*inputs, *outputs)):
+            batch.touches = True
+
+    def _input_spot(self, slot: int) -> Spot | None:
+        number = self.scope.variables.get(slot)
+        return self.scope.spots.get(slot) if number is None else Spot(VARIABLES + number)
+
+    def _output_spot(self, slot: int) -> Spot | None:
+        return self._input_spot(slot)
+
+    def _with_copies(
+        self, emitted: Emitted, step: Step, inputs: Sequence[Spot | None], outputs: Sequence[Spot | None]
+    ) -> Emitted:
+        """Aliases that got memory of their own are copied into it."""
+        copies: list[Command] = []
+        for output, source in emitted.alias:
+            if outputs[output] is not None and outputs[output] != inputs[source]:
+                nbytes = nbytes_of(self._program.values[step.outputs[output]])
+                if nbytes:
+                    copies.append(Copy(Operand("output", output), Operand("input", source), nbytes))
+        return replace(emitted, commands=(*emitted.commands, *copies)) if copies else emitted
+
+    def _loop(self, step: Step, guards: tuple[int, ...]) -> LoopAction:
+        body = step.body
+        assert isinstance(body, Loop)
+        changing = len(body.following)
+        known: dict[int, Value] = {}
+        for position, slot in enumerate(step.inputs):
+            inner = body.program.feeds[position]
+            if position >= changing and slot in self.scope.variables:
+                known[inner] = self._program.values[slot]
+        program = self._planner._with_variables(body.program, known)
+        inner_plan = _ScopePlanner(self._planner, program, top=False)
+        for position, slot in enumerate(step.inputs):
+            inner = program.feeds[position]
+            if position >= changing and slot in self.scope.variables:
+                inner_plan.scope.variables[inner] = self.scope.variables[slot]
+            elif position >= changing and slot in self.scope.spots and _same(self._program, slot, program, inner):
+                inner_plan.invariant(inner, self.scope.spots[slot])
+            elif position < changing and is_static(program.values[inner]):
+                inner_plan.invariant(inner, self._regions.reserve(VALUES, nbytes_of(program.values[inner])))
+        inner_plan._wanted.update(body.following, body.results, (body.condition,))
+        inner_plan.plan_steps()
+        ends = (0, body.decided, body.repeated, len(program.steps))
+        parts = tuple([inner_plan.actions(ends[k], ends[k + 1]) for k in range(3)])
+        return LoopAction(step, guards, inner_plan.scope, cast(Any, parts))
+
+
+def _same(outer: Program, slot: int, inner: Program, other: int) -> bool:
+    one, two = outer.values[slot], inner.values[other]
+    return is_static(two) and one.shape == two.shape and one.dtype.base is two.dtype.base
+
+
+def _is_handle(value: Value) -> bool:
+    return value.dtype.is_ref or value.dtype is _RESOURCE
+
+
+def _used_inputs(emitted: Emitted, count: int) -> set[int]:
+    """The inputs whose memory the commands use."""
+    found = {source for _, source in emitted.alias}
+    for command in emitted.commands:
+        found.update(operand.number for operand in operands(command) if operand.role == "input")
+    return {number for number in found if number < count}
+
+
+def operands(command: Command) -> list[Operand]:
+    """All operands of a command."""
+    if isinstance(command, Launch):
+        return [argument for argument in command.arguments if isinstance(argument, Operand)]
+    if isinstance(command, Gemm):
+        return [command.a.at, command.b.at, command.out.at, *([] if command.bias is None else [command.bias])]
+    if isinstance(command, Copy):
+        return [command.target, command.source]
+    return [command.target]
+
+
+def _engine_name(emitted: Emitted) -> str:
+    kinds = {type(command) for command in emitted.commands}
+    if not kinds:
+        return "alias"
+    return "gemm" if Gemm in kinds else "generated" if Launch in kinds else "copy"
+
+
+__all__ = [
+    "ASSIGNS", "FUSED", "Action", "Batch", "LoopAction", "Plan", "Scope", "Single", "Work", "is_static", "nbytes_of",
+    "operands", "plan",
+]  # fmt: skip
