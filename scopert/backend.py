@@ -18,7 +18,7 @@ from scopert.disk_cache import DiskCache, key_of
 from scopert.errors import CancelledError, InvalidArgumentError
 from scopert.graph.dtypes import DType, as_dtype, resource, string, variant
 from scopert.graph.kernel import Origin, bind
-from scopert.graph.opdef import HOST, READS, VIEW, WRITES, find_op, keyword_only
+from scopert.graph.opdef import HOST, RANDOM, READS, STATEFUL, VIEW, WRITES, find_op, keyword_only
 from scopert.graph.shape import is_compatible
 from scopert.graph.shape import text as shape_text
 from scopert.program.expression import Access, Fused, Node
@@ -27,11 +27,11 @@ from scopert.program.memory import Memory
 from scopert.program.passes.together import apart
 
 __all__ = [
-    "DEAD", "FUSED", "HOST", "LOOP", "READ", "TOGETHER", "VIEW", "WRITES", "Access", "Backend", "BackendSpec",
-    "CancelledError", "Capabilities", "DType", "DiskCache", "Executable", "Fetch", "Fused", "InvalidArgumentError",
-    "Kernel", "Loop", "Memory", "Node", "Origin", "Program", "RunContext", "ShapesChanged", "Step", "StepFailed",
-    "Together", "TraceRow", "Value", "VariableRef", "apart", "as_dtype", "bind", "check_step", "generic_kernel",
-    "key_of", "last_uses", "select_kernel",
+    "DEAD", "FUSED", "HOST", "LOOP", "RANDOM", "READ", "READS", "STATEFUL", "TOGETHER", "VIEW", "WRITES", "Access",
+    "Backend", "BackendSpec", "CancelledError", "Capabilities", "DType", "DiskCache", "Executable", "Fetch", "Fused",
+    "InvalidArgumentError", "Kernel", "Loop", "Memory", "Node", "Origin", "Program", "RunContext", "ShapesChanged",
+    "Step", "StepFailed", "Together", "TraceRow", "Value", "VariableRef", "apart", "as_dtype", "bind", "check_step",
+    "generic_kernel", "key_of", "last_uses", "select_kernel",
     "select_kernel_into", "shape_text", "verifying",
 ]  # fmt: skip
 
@@ -110,6 +110,15 @@ class VariableRef(Protocol):
     def write_view(self) -> Any:
         """The value to be changed in place."""
 
+    def array(self) -> Any:
+        """The memory, whether it has a value or not; None if there is none yet."""
+
+    def reserve(self, shape: tuple[int, ...]) -> None:
+        """Gives it memory of this shape, if it has none, without a value."""
+
+    def mark_initialized(self) -> None:
+        """Its memory has been filled."""
+
 
 class RunContext(Protocol):
     """What stateful kernels may ask of the session that runs them."""
@@ -133,6 +142,10 @@ class RunContext(Protocol):
 
     def variable(self, op: Origin) -> VariableRef:
         """The variable that a VariableV2 or VarHandleOp stands for."""
+
+    @property
+    def memory_version(self) -> int:
+        """Another number whenever memory of a variable has moved."""
 
 
 class Executable(Protocol):

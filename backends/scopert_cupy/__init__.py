@@ -13,7 +13,7 @@ DEVICE_VARIABLE = "SCOPERT_CUPY_DEVICE"
 def _probe() -> str | None:
     kind = os.environ.get(DEVICE_VARIABLE, "")
     if kind == "host":
-        from scopert_cupy.host import reason
+        from scopert_cupy.host.builder import reason
     elif kind in ("", "cuda"):
         from scopert_cupy.cuda import reason
     else:
@@ -25,7 +25,7 @@ def _open(device: int) -> Backend:
     from scopert_cupy.backend import CupyBackend
 
     if os.environ.get(DEVICE_VARIABLE) == "host":
-        from scopert_cupy.host import open_device
+        from scopert_cupy.host.device import open_device
     else:
         from scopert_cupy.cuda import open_device
     return CupyBackend(open_device(device), device)

@@ -18,6 +18,7 @@ from scopert.backend import (
     FUSED,
     HOST,
     LOOP,
+    RANDOM,
     READ,
     READS,
     VIEW,
@@ -30,7 +31,7 @@ from scopert.backend import (
     as_dtype,
 )
 from scopert_cupy.arena import CONSTANTS, FEEDS, FETCHES, SCRATCH, VALUES, VARIABLES, WORKSPACE, Regions, Spot
-from scopert_cupy.command import Command, Copy, Emitted, Gemm, Launch, Operand, Parameter
+from scopert_cupy.command import Command, Copy, Emitted, Gemm, Launch, Operand, Parameter, Table
 from scopert_cupy.device import Facts
 from scopert_cupy.emit import Emitter, Request, emit
 
@@ -56,10 +57,14 @@ class Work:
     inputs: tuple[Spot | None, ...]
     outputs: tuple[Spot | None, ...]
     parameters: tuple[Spot, ...]
+    status: Spot | None = None
+    tables: tuple[tuple[Table, Spot], ...] = ()
 
     def spot(self, operand: Operand) -> Spot:
         """Where an operand of a command lies."""
         if operand.role == "scratch":
+            if self.status is not None and operand.offset == self.emitted.status:
+                return self.status
             return Spot(SCRATCH, operand.offset)
         spots = {"input": self.inputs, "output": self.outputs, "parameter": self.parameters}[operand.role]
         found = spots[operand.number]
@@ -109,12 +114,19 @@ class Single:
 
 @dataclass(slots=True)
 class LoopAction:
-    """A loop: three lists of actions, as `Loop` says."""
+    """A loop: three lists of actions, as `Loop` says.
+
+    Attributes
+    ----------
+    moves : list of (target, source, nbytes)
+        What makes the next values of the loop's variables their values, in order.
+    """
 
     step: Step
     guards: tuple[int, ...]
     scope: Scope
     parts: tuple[list[Action], list[Action], list[Action]]
+    moves: list[tuple[Spot, Spot, int]] = field(default_factory=list)
     engine: str = "loop"
 
 
@@ -134,8 +146,10 @@ class Scope:
         Slot -> number of the variable that it stands for.
     actions : list of Action
         Empty for the body of a loop.
-    copies : list of (int, Spot)
-        Fetched slots that lie elsewhere and the places that they are copied to.
+    fetched : dict
+        Slot -> where the host takes it from; other memory than the slot's own is a copy.
+    host_made : set of int
+        Slots that a step of the host fills.
     """
 
     program: Program
@@ -161,6 +175,8 @@ class Plan:
         Those that are sent with the feeds.
     sent : int
         Bytes of the feeds' region that every run sends.
+    statuses : list of (Spot, Work, Scope)
+        Words that say whether a step refused its inputs.
     """
 
     top: Scope
@@ -169,6 +185,7 @@ class Plan:
     tables: list[tuple[Spot, Any]]
     parameters: list[tuple[Parameter, Origin, Spot]]
     sent: int
+    statuses: list[tuple[Spot, Work, Scope]] = field(default_factory=list)
 
     def works(self) -> list[Work]:
         """The commands of all batches, those in loops too."""
@@ -212,10 +229,14 @@ class _Planner:
         self._variables: list[Origin] = []
         self._numbers: dict[tuple[str, str], int] = {}
         self._tables: list[tuple[Spot, Any]] = []
-        self._known_tables: dict[int, Spot] = {}
+        self._known_tables: dict[int, tuple[Spot, Any]] = {}
         self._parameters: list[tuple[Parameter, Origin, Spot]] = []
+        self.statuses: list[tuple[Spot, Work, Scope]] = []
+        self.trusts = True
 
     def plan(self, program: Program) -> Plan:
+        # Without a layout the shapes of variables, and of what follows from them, are not sure.
+        self.trusts = program.memory is not None
         program = self._with_variables(program, {})
         scope = _ScopePlanner(self, program, top=True)
         scope.place_feeds()
@@ -229,11 +250,13 @@ class _Planner:
                 for parameter, origin, spot in action.parameters:
                     self._parameters.append((parameter, origin, spot))
                     sent = max(sent, spot.offset + parameter.nbytes)
-        return Plan(scope.scope, self._regions, self._variables, self._tables, self._parameters, sent)
+        return Plan(scope.scope, self._regions, self._variables, self._tables, self._parameters, sent, self.statuses)
 
     def _with_variables(self, program: Program, known: dict[int, Value]) -> Program:
         """The program with handles of variables as references, whose shape is the variable's."""
         values = list(program.values)
+        for slot, value in enumerate(values) if not self.trusts else ():
+            values[slot] = replace(value, shape=None)
         for slot, origin in program.variables.items():
             dtype, shape = origin.attrs["dtype"], origin.attrs["shape"]
             values[slot] = replace(values[slot], dtype=dtype._as_ref, shape=shape)
@@ -251,12 +274,12 @@ class _Planner:
 
     def constant(self, array: Any) -> Spot:
         """The place of a constant array."""
-        found = self._known_tables.get(id(array))
-        if found is None:
-            array = np.asarray(array)
-            found = self._known_tables[id(array)] = self._regions.reserve(CONSTANTS, array.nbytes)
-            self._tables.append((found, array))
-        return found
+        known = self._known_tables.get(id(array))
+        if known is None:
+            values = np.asarray(array)
+            known = self._known_tables[id(array)] = self._regions.reserve(CONSTANTS, values.nbytes), array
+            self._tables.append((known[0], values))
+        return known[0]
 
 
 class _ScopePlanner:
@@ -273,6 +296,8 @@ class _ScopePlanner:
         self._lasting: set[int] = set()
         self._wanted: set[int] = set()
         self._roots: dict[int, frozenset[int]] = {}
+        if not top:  # what a loop is given may be dead although the loop runs
+            self._roots.update({slot: frozenset({slot}) for slot in program.feeds})
         for slot, origin in program.variables.items():
             self.scope.variables[slot] = planner.number(origin)
 
@@ -320,7 +345,7 @@ class _ScopePlanner:
             if emitted is not None:
                 self._wanted.update(step.inputs[number] for number in _used_inputs(emitted, len(step.inputs)))
                 self._wanted.update(step.outputs)
-            elif engine in ("eager", "loop", "switch", "merge"):
+            elif engine != "host":
                 self._wanted.update(step.inputs)
                 self._wanted.update(step.outputs)
             else:
@@ -358,7 +383,7 @@ class _ScopePlanner:
             slot for slot in (*step.inputs, *step.outputs)
             if _is_handle(values[slot]) and slot not in self.scope.variables
         ]  # fmt: skip
-        if unknown and not step.op.startswith(_HOLDERS):
+        if unknown and step.op != READ and not step.op.startswith(_HOLDERS):
             return "host", None, "a resource of the host"
         if unknown:
             return "eager", None, "an object of the host"
@@ -366,10 +391,14 @@ class _ScopePlanner:
             return "host", None, "variants"
         shapes = [values[slot].shape for slot in (*step.inputs, *step.outputs)]
         if any(shape is None or None in shape for shape in shapes):
+            if RANDOM in step.traits:
+                return "host", None, "random numbers of a shape that is not known before the run"
             return "eager", None, "a shape that is not known before the run"
         if step.op in ASSIGNS and values[step.inputs[0]].shape != values[step.inputs[1]].shape:
             return "eager", None, "another shape than the variable's"
         emitted = self._emitted(step)
+        if emitted is None and RANDOM in step.traits:
+            return "host", None, "random numbers, in no generated form"
         if emitted is None:
             known = step.op in self._planner._table
             return "eager", None, "not in this form" if known else "no emitter"
@@ -381,9 +410,8 @@ class _ScopePlanner:
             if step.copies:
                 return Emitted((Copy(Operand("output", 0), Operand("input", 0), nbytes),))
             return Emitted((), alias=((0, 0),))
-        if step.copies:
-            return None
-        return emit(Request(step, self._program, self._planner._facts), self._planner._table)
+        found = emit(Request(step, self._program, self._planner._facts), self._planner._table)
+        return None if found is not None and step.copies and found.alias else found
 
     def _note_roots(self, step: Step) -> None:
         """By slot, which slots tell whether it is alive."""
@@ -405,7 +433,8 @@ class _ScopePlanner:
             if source is not None and self._may_alias(step, source, slot, offset):
                 number_of = self.scope.variables.get(source)
                 spots[slot] = spots[source] if number_of is None else Spot(VARIABLES + number_of)
-                self._lasting.add(slot)
+                if source in self._lasting or number_of is not None:
+                    self._lasting.add(slot)
             elif offset is not None:
                 spots[slot] = Spot(WORKSPACE, offset)
             else:
@@ -420,11 +449,11 @@ class _ScopePlanner:
         spot = self.scope.spots.get(source)
         if spot is None:
             return False
-        if spot.base >= VARIABLES and VIEW not in step.traits:
-            return False  # it may be written while this value is needed
         if offset is not None:
             return spot == Spot(WORKSPACE, offset)
-        return source in self._lasting
+        if VIEW in step.traits:
+            return True  # the layout and the lowering know that it is the same memory
+        return source in self._lasting and spot.base < VARIABLES
 
     def _place_fetches(self) -> None:
         """Places for fetched values that lie elsewhere."""
@@ -479,10 +508,20 @@ class _ScopePlanner:
             batch.parameters.append((parameter, step.origin, spot))
         self._regions.at_least(SCRATCH, emitted.scratch)
         inputs = [self._input_spot(slot) for slot in step.inputs]
-        inputs += [self._planner.constant(array) for array in emitted.constants]
+        tables = []
+        for constant in emitted.constants:
+            if isinstance(constant, Table):
+                tables.append((constant, self._regions.reserve(VALUES, 8 * len(constant.entries))))
+                inputs.append(tables[-1][1])
+            else:
+                inputs.append(self._planner.constant(constant))
         outputs = [self._output_spot(slot) for slot in step.outputs]
         emitted = self._with_copies(emitted, step, inputs, outputs)
-        batch.works.append(Work(step, emitted, engine, tuple(inputs), tuple(outputs), tuple(parameters)))
+        work = Work(step, emitted, engine, tuple(inputs), tuple(outputs), tuple(parameters), tables=tuple(tables))
+        if emitted.status is not None:
+            work.status = self._regions.reserve(FETCHES, 4)
+            self._planner.statuses.append((work.status, work, self.scope))
+        batch.works.append(work)
         variables = [self.scope.variables[slot] for slot in step.inputs if slot in self.scope.variables]
         if variables:
             batch.touches = True
@@ -537,7 +576,30 @@ class _ScopePlanner:
         inner_plan.plan_steps()
         ends = (0, body.decided, body.repeated, len(program.steps))
         parts = tuple([inner_plan.actions(ends[k], ends[k + 1]) for k in range(3)])
-        return LoopAction(step, guards, inner_plan.scope, cast(Any, parts))
+        moves = inner_plan.moves(body, changing)
+        return LoopAction(step, guards, inner_plan.scope, cast(Any, parts), moves)
+
+    def moves(self, body: Loop, changing: int) -> list[tuple[Spot, Spot, int]]:
+        """Copies from the next values of a loop's variables to their places.
+
+        A value that is another variable's of this iteration is put aside before that one is overwritten.
+        """
+        spots = self.scope.spots
+        pairs = [
+            (spots[slot], spots[source], nbytes_of(self._program.values[slot]))
+            for slot, source in zip(self._program.feeds[:changing], body.following, strict=True)
+            if slot in spots and source in spots and spots[slot] != spots[source]
+        ]
+        targets = {target for target, _, _ in pairs}
+        before, after = [], []
+        for target, source, nbytes in pairs:
+            if nbytes and source in targets:
+                aside = self._regions.reserve(VALUES, nbytes)
+                before.append((aside, source, nbytes))
+                after.append((target, aside, nbytes))
+            elif nbytes:
+                after.append((target, source, nbytes))
+        return before + after
 
 
 def _same(outer: Program, slot: int, inner: Program, other: int) -> bool:
@@ -554,6 +616,9 @@ def _used_inputs(emitted: Emitted, count: int) -> set[int]:
     found = {source for _, source in emitted.alias}
     for command in emitted.commands:
         found.update(operand.number for operand in operands(command) if operand.role == "input")
+    for constant in emitted.constants:
+        if isinstance(constant, Table):
+            found.update(e.number for e in constant.entries if isinstance(e, Operand) and e.role == "input")
     return {number for number in found if number < count}
 
 
@@ -562,7 +627,8 @@ def operands(command: Command) -> list[Operand]:
     if isinstance(command, Launch):
         return [argument for argument in command.arguments if isinstance(argument, Operand)]
     if isinstance(command, Gemm):
-        return [command.a.at, command.b.at, command.out.at, *([] if command.bias is None else [command.bias])]
+        others = (command.bias, command.aux, command.bias_gradient)
+        return [command.a.at, command.b.at, command.out.at, *[operand for operand in others if operand is not None]]
     if isinstance(command, Copy):
         return [command.target, command.source]
     return [command.target]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from typing import Any
 
@@ -12,6 +13,15 @@ from scopert.errors import FailedPreconditionError, InvalidArgumentError
 from scopert.graph.dtypes import DType, string
 from scopert.graph.kernel import Origin
 from scopert.graph.shape import brackets, is_compatible
+
+
+class Moves:
+    """Counts how often memory of variables got another address."""
+
+    __slots__ = ("count",)
+
+    def __init__(self) -> None:
+        self.count = 0
 
 
 class Cell:
@@ -28,9 +38,9 @@ class Cell:
         It stands in the store's buffer.
     """
 
-    __slots__ = ("_array", "_backend", "_lock", "dtype", "initialized", "name", "origin", "placed")
+    __slots__ = ("_array", "_backend", "_lock", "_moves", "dtype", "initialized", "name", "origin", "placed")
 
-    def __init__(self, origin: Origin, backend: Backend, lock: threading.RLock) -> None:
+    def __init__(self, origin: Origin, backend: Backend, lock: threading.RLock, moves: Moves) -> None:
         self.name = origin.name
         self.origin = origin
         self.dtype: DType = origin.attrs["dtype"]
@@ -38,6 +48,7 @@ class Cell:
         self.placed = False
         self._backend = backend
         self._lock = lock
+        self._moves = moves
         self._array: Any = None
 
     @property
@@ -77,10 +88,32 @@ class Cell:
             if array is None or array.shape != shape:
                 self._check_shape(shape, validate_shape)
                 # It has another shape than its place: it stands beside the buffer from now on.
-                self._array = array = self._backend.xp.empty(shape, self.dtype.np)
-                self.placed = False
+                array = self._stand_beside(shape)
             array[...] = value
             self.initialized = True
+
+    def reserve(self, shape: tuple[int, ...]) -> None:
+        """Gives it memory of this shape, if it has none, without a value."""
+        with self._lock:
+            if self._array is None:
+                self._stand_beside(shape)
+
+    def mark_initialized(self) -> None:
+        """Its memory has been filled."""
+        self.initialized = True
+
+    def _stand_beside(self, shape: tuple[int, ...]) -> Any:
+        backend = self._backend
+        if backend.capabilities.device_memory and not self.dtype.np.hasobject:
+            nbytes = math.prod(shape) * int(self.dtype.np.itemsize)
+            self._array = backend.view(backend.allocate(max(nbytes, 1)), 0, shape, self.dtype)
+        else:
+            self._array = np.empty(shape, self.dtype.np) if self.dtype.np.hasobject else backend.xp.empty(
+                shape, self.dtype.np
+            )
+        self.placed = False
+        self._moves.count += 1
+        return self._array
 
     def _check_shape(self, shape: tuple[int, ...], validate_shape: bool) -> None:
         mine = self.origin.attrs.get("shape") if self._array is None else self._array.shape
@@ -95,6 +128,7 @@ class Cell:
         """Makes `view`, which holds the value already, the variable's memory."""
         self._array = view
         self.placed = True
+        self._moves.count += 1
 
     def array(self) -> Any:
         """The memory itself, or None."""
@@ -105,3 +139,4 @@ class Cell:
         self.initialized = False
         if not self.placed:
             self._array = None
+            self._moves.count += 1

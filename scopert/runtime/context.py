@@ -130,6 +130,11 @@ class SessionContext:
         attrs = op.attrs
         return self.store.cell((attrs.get("container") or "", attrs.get("shared_name") or op.name), op)
 
+    @property
+    def memory_version(self) -> int:
+        """Another number whenever memory of a variable has moved."""
+        return self.store.version
+
     def prepare(self, graph: Graph) -> None:
         """Makes room for the variables of a graph."""
         self.store.prepare(graph)

@@ -15,7 +15,7 @@ from scopert.graph.graph import Graph
 from scopert.graph.kernel import Origin, origin_of
 from scopert.graph.shape import text
 from scopert.program.variables import VARIABLE_OPS, variable_key
-from scopert.runtime.cell import Cell
+from scopert.runtime.cell import Cell, Moves
 from scopert.scope.layout import (
     OTHER,
     TRAINABLE,
@@ -64,6 +64,7 @@ class VariableStore:
         self._specs: dict[object, VariableSpec] = {}
         self._layout = Layout()
         self._buffer: Any = None
+        self._moves = Moves()
         self._seen: weakref.WeakKeyDictionary[Graph, int] = weakref.WeakKeyDictionary()
 
     @property
@@ -74,6 +75,11 @@ class VariableStore:
     def nbytes(self) -> int:
         """The size of the buffer."""
         return self._layout.nbytes
+
+    @property
+    def version(self) -> int:
+        """Another number whenever memory of a variable has another address than before."""
+        return self._moves.count
 
     def check_backend(self, backend: Backend) -> None:
         """Raises ValueError if the store's memory belongs to another backend."""
@@ -125,7 +131,7 @@ class VariableStore:
         found = self._cells.get(key)
         if found is None:
             with self.lock:
-                return self._cells.setdefault(key, Cell(origin, self._backend, self.lock))
+                return self._cells.setdefault(key, Cell(origin, self._backend, self.lock, self._moves))
         if found.origin is not origin:
             mine, other = found.origin.attrs, origin.attrs
             if mine["dtype"] is not other["dtype"] or mine["shape"] != other["shape"]:

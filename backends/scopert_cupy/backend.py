@@ -1,0 +1,145 @@
+"""An opened device: what sessions and executables share of it."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from scopert.backend import Capabilities, DType, Executable, Kernel, Program, RunContext
+from scopert_cupy.device import Allocation, Device
+from scopert_cupy.emit import Emitter
+from scopert_cupy.failures import OutOfMemory
+from scopert_cupy.staging import Clock
+
+if TYPE_CHECKING:
+    from scopert_cupy.executable import CupyExecutable
+
+_T = TypeVar("_T")
+
+#: Executables whose memory and graphs are kept; those used longest ago give theirs back.
+LARGEST_COUNT = 64
+
+
+class Residents:
+    """The executables that hold memory of the device, the one used last at the end."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._found: OrderedDict[int, weakref.ref[CupyExecutable]] = OrderedDict()
+
+    def add(self, executable: CupyExecutable) -> None:
+        """Notes one; the oldest beyond the largest count give their memory back."""
+        with self._lock:
+            key = id(executable)
+            self._found[key] = weakref.ref(executable, lambda _: self._found.pop(key, None))
+            old = list(self._found.values())[:-LARGEST_COUNT]
+        for reference in old:
+            found = reference()
+            if found is not None:
+                found.release()
+
+    def touch(self, executable: CupyExecutable) -> None:
+        """It is used now."""
+        try:
+            self._found.move_to_end(id(executable))
+        except KeyError:
+            self.add(executable)
+
+    def all(self) -> list[CupyExecutable]:
+        """Those that live, the one used longest ago first."""
+        with self._lock:
+            found = [reference() for reference in self._found.values()]
+        return [executable for executable in found if executable is not None]
+
+
+class CupyBackend:
+    """A CUDA device, or what stands for one.
+
+    Attributes
+    ----------
+    device : Device
+    lock : RLock
+        Held by whoever asks the device for something: its commands go to one stream, and while one thread
+        records commands no other may ask for any. Who needs a session's `write_lock` too takes that first.
+    """
+
+    name = "cupy"
+    capabilities = Capabilities(device_memory=True, fuses=True, strings=False)
+
+    def __init__(self, device: Device, number: int = 0) -> None:
+        self.device = device
+        self.number = number
+        self.xp: Any = device.xp
+        self.lock = threading.RLock()
+        self.clock = Clock(device)
+        self.residents = Residents()
+
+    # Memory.
+
+    def allocate(self, nbytes: int) -> Allocation:
+        """Device memory; `OutOfMemory` if there is none even after others gave back what they can."""
+        return self.with_room(lambda: self.device.allocate(nbytes))
+
+    def with_room(self, make: Callable[[], _T], keep: CupyExecutable | None = None) -> _T:
+        """What `make` makes, after the executables used longest ago gave their memory back if there is no room."""
+        with self.lock:
+            waiting = [executable for executable in self.residents.all() if executable is not keep]
+            while True:
+                try:
+                    return make()
+                except OutOfMemory:
+                    while waiting and not waiting[0].frames():
+                        waiting.pop(0)
+                    if not waiting:
+                        raise
+                self.clock.wait()
+                waiting.pop(0).release()
+
+    def view(self, buffer: Allocation, offset: int, shape: tuple[int, ...], dtype: DType) -> Any:
+        """An array over a part of an allocation."""
+        return self.device.view(buffer, offset, shape, dtype)
+
+    def to_device(self, array: Any) -> Any:
+        """An array of the device."""
+        return self.xp.asarray(array)
+
+    def to_host(self, array: Any) -> Any:
+        """A NumPy array, complete when this returns."""
+        with self.lock:
+            self.clock.wait()
+            if self.xp is np:
+                return np.asarray(array)
+            contiguous = self.xp.ascontiguousarray(array)
+            made = np.empty(contiguous.shape, contiguous.dtype)
+            if made.size:
+                self.device.copy_out(made, self.device.address_of(contiguous), made.nbytes)
+                self.clock.wait()
+            return made
+
+    def synchronize(self) -> None:
+        """Waits until everything asked for is done."""
+        with self.lock:
+            self.clock.wait()
+
+    # Programs.
+
+    def kernels(self) -> Iterable[Kernel]:
+        """None: what has no emitter runs the generic kernel."""
+        return ()
+
+    def emitters(self) -> Mapping[str, Emitter]:
+        """Op -> what makes its commands."""
+        from scopert_cupy.emitters import TABLE
+
+        return TABLE
+
+    def compile(self, program: Program, context: RunContext) -> Executable:
+        """Emits, compiles and places a program."""
+        from scopert_cupy.executable import CupyExecutable
+
+        return CupyExecutable(self, program, context)

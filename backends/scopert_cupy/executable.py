@@ -1,0 +1,142 @@
+"""A program compiled for a device: one module, one plan, and frames to run in."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scopert.backend import Program, RunContext, TraceRow
+from scopert_cupy.arena import CONSTANTS, SCRATCH, aligned
+from scopert_cupy.command import Gemm, Launch
+from scopert_cupy.device import Allocation
+from scopert_cupy.frame import Frame
+from scopert_cupy.plan import plan
+from scopert_cupy.report import table_of
+
+if TYPE_CHECKING:
+    from scopert_cupy.backend import CupyBackend
+
+# How many frames wait for the next runs: as many as runs were under way at the same time, up to this.
+_LARGEST_POOL = 4
+
+
+class CupyExecutable:
+    """Runs a program; ``print`` shows its segments, and which engine runs each step.
+
+    Attributes
+    ----------
+    plan : Plan
+    shapes : list of shape
+        What the program counts on, by variable.
+    """
+
+    def __init__(self, backend: CupyBackend, program: Program, context: RunContext) -> None:
+        self.backend = backend
+        self.context = context
+        self.program = program
+        device = backend.device
+        self.plan = plan(program, device.facts, backend.emitters())
+        self.shapes = self._shapes()
+        self._functions: dict[str, Any] = {}
+        self._gemms: dict[Gemm, Any] = {}
+        self._free: list[Frame] = []
+        self._frames: weakref.WeakSet[Frame] = weakref.WeakSet()
+        self._lock = threading.Lock()
+        self.constants: Allocation | None = None
+        with backend.lock:
+            self._compile()
+            self._plan_gemms()
+            self._send_constants()
+        backend.residents.add(self)
+
+    def _shapes(self) -> list[tuple[int, ...] | None]:
+        shapes: list[tuple[int, ...] | None] = []
+        trusts = self.program.memory is not None
+        for origin in self.plan.variables:
+            shape = origin.attrs["shape"]
+            known = trusts and shape is not None and None not in shape and not origin.attrs["dtype"].np.hasobject
+            shapes.append(tuple(shape) if known else None)
+        return shapes
+
+    def _compile(self) -> None:
+        functions = {
+            command.function.name: command.function
+            for work in self.plan.works()
+            for command in work.emitted.commands
+            if isinstance(command, Launch) and all(command.grid)
+        }
+        if not functions:
+            return
+        ordered = [functions[name] for name in sorted(functions)]
+        source = "\n".join(function.source for function in ordered)
+        module = self.backend.device.compile(source, [(function.name, function.fibers) for function in ordered])
+        self._functions = {name: module.function(name) for name in functions}
+
+    def _plan_gemms(self) -> None:
+        """Chooses algorithms; their workspace follows what steps use of the shared memory."""
+        sizes = self.plan.regions.sizes
+        self.workspace_offset = aligned(sizes[SCRATCH])
+        largest = 0
+        for work in self.plan.works():
+            for command in work.emitted.commands:
+                if isinstance(command, Gemm) and command not in self._gemms:
+                    found = self._gemms[command] = self.backend.device.plan_gemm(command)
+                    largest = max(largest, found.workspace)
+        if largest:
+            sizes[SCRATCH] = self.workspace_offset + aligned(largest)
+
+    def _send_constants(self) -> None:
+        nbytes = self.plan.regions.sizes[CONSTANTS]
+        if not nbytes:
+            return
+        allocation = self.constants = self.backend.allocate(nbytes)
+        for spot, array in self.plan.tables:
+            if array.nbytes:
+                self.backend.device.copy_in(
+                    allocation.address + spot.offset, np.ascontiguousarray(array), array.nbytes
+                )
+        self.backend.clock.wait()
+
+    def function(self, name: str) -> Any:
+        """A compiled function."""
+        return self._functions[name]
+
+    def gemm_plan(self, gemm: Gemm) -> Any:
+        """How a product is computed."""
+        return self._gemms[gemm]
+
+    def run(self, feeds: Sequence[Any], trace: list[TraceRow] | None = None) -> list[Any]:
+        """Runs once, in a frame that no other run uses."""
+        try:
+            frame = self._free.pop()
+        except IndexError:
+            frame = self.backend.with_room(lambda: Frame(self), self)
+            self._frames.add(frame)
+        self.backend.residents.touch(self)
+        try:
+            with np.errstate(all="ignore"):
+                return frame.run(feeds, trace)
+        finally:
+            if len(self._free) < _LARGEST_POOL:
+                self._free.append(frame)
+
+    @property
+    def nbytes(self) -> int:
+        """Device memory that it holds."""
+        held = 0 if self.constants is None else self.constants.nbytes
+        return held + sum(frame.arena.nbytes for frame in list(self._frames))
+
+    def release(self) -> None:
+        """Gives back the memory of frames that nobody runs in; the next run makes one anew."""
+        self._free.clear()
+
+    def __str__(self) -> str:
+        return "\n".join(table_of(self))
+
+    def frames(self) -> list[Frame]:
+        """The frames that wait for a run."""
+        return list(self._free)
