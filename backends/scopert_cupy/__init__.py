@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import warnings
+from typing import TYPE_CHECKING, cast
 
 from scopert.backend import Backend, BackendSpec
+
+if TYPE_CHECKING:
+    from scopert_cupy.device import Device
 
 #: ``host`` opens the host device instead of a card; tests and CI set it.
 DEVICE_VARIABLE = "SCOPERT_CUPY_DEVICE"
@@ -13,21 +19,48 @@ DEVICE_VARIABLE = "SCOPERT_CUPY_DEVICE"
 def _probe() -> str | None:
     kind = os.environ.get(DEVICE_VARIABLE, "")
     if kind == "host":
-        from scopert_cupy.host.builder import reason
-    elif kind in ("", "cuda"):
-        from scopert_cupy.cuda import reason
-    else:
+        return _host_reason()
+    if kind not in ("", "cuda"):
         return f"{DEVICE_VARIABLE}={kind!r} is neither 'cuda' nor 'host'"
-    return reason()
+    return _cuda_reason()
+
+
+def _host_reason() -> str | None:
+    from scopert_cupy.failures import DeviceError
+    from scopert_cupy.host.builder import compiler
+
+    try:
+        compiler()
+    except DeviceError as error:
+        return str(error)
+    return None
+
+
+def _cuda_reason() -> str | None:
+    """Why there is no card; whatever CuPy raises or warns of stays in here."""
+    if importlib.util.find_spec("cupy") is None:
+        return "CuPy is not installed: pip install 'scopert[cuda13]' (or cuda12)"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from scopert_cupy.cuda import reason
+
+            return reason()
+    except Exception as error:  # a broken installation fails in many ways
+        return f"CuPy cannot be used: {type(error).__name__}: {error}"
 
 
 def _open(device: int) -> Backend:
     from scopert_cupy.backend import CupyBackend
 
     if os.environ.get(DEVICE_VARIABLE) == "host":
-        from scopert_cupy.host.device import open_device
-    else:
-        from scopert_cupy.cuda import open_device
+        from scopert_cupy.host.faulty import open_host
+
+        if device:
+            raise ValueError(f"there is one host device, 0; got device {device}")
+        return CupyBackend(cast("Device", open_host()), device)
+    from scopert_cupy.cuda import open_device
+
     return CupyBackend(open_device(device), device)
 
 

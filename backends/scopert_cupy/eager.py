@@ -112,7 +112,7 @@ class Fallback:
     ) -> None:  # fmt: skip
         self._step = step
         self._function = function_of(step, program, xp, context)
-        self._make_host = lambda: function_of(step, program, np, context)
+        self._make_host: Callable[[], Callable[..., Any]] = lambda: function_of(step, program, np, context)
         self._host: Callable[..., Any] | None = None
         self._to_host = to_host
         self._to_device = to_device

@@ -274,15 +274,17 @@ class Frame:
                 calls.append((self.device.copy, (self.address(spot), self.address(plan.top.spots[slot]), nbytes)))
         self._epilogue = Segment(self.device, calls)
         for fetch in program.fetches:
-            spot = plan.top.fetched.get(fetch.slot)
+            place = plan.top.fetched.get(fetch.slot)
             view = None
-            if spot is not None:
+            if place is not None:
+                assert self._out is not None
                 value = program.values[fetch.slot]
                 shape: Any = value.shape
-                view = self._out[spot.offset : spot.offset + nbytes_of(value)].view(value.dtype.np).reshape(shape)
+                view = self._out[place.offset : place.offset + nbytes_of(value)].view(value.dtype.np).reshape(shape)
             self._fetches.append((fetch.slot, view, fetch.shared))
         self._statuses = []
         for spot, work, scope in plan.statuses:
+            assert self._out is not None
             word = self._out[spot.offset : spot.offset + 4].view(np.uint32)
             state = next(state for other, state in self._states if other is scope)
             self._statuses.append((word, work, state))
@@ -349,11 +351,10 @@ class Frame:
 
     def _run_batch(self, bound: BoundBatch, trace: list[TraceRow] | None) -> None:
         batch, state = bound.batch, bound.state
-        if batch.guards:
-            if state.is_dead(batch.guards):
-                for work in batch.works:
-                    state.kill(work.step)
-                return
+        if batch.guards and state.is_dead(batch.guards):
+            for work in batch.works:
+                state.kill(work.step)
+            return
         if batch.touches:
             with self.executable.context.write_lock:
                 self.follow()
@@ -490,11 +491,10 @@ class Frame:
             on_host(function, inputs, state.to_host, state.to_device)
         except Exception as error:
             raise StepFailed(step, inputs) from error
-        error = InvalidArgumentError(
+        raise StepFailed(step, inputs) from InvalidArgumentError(
             None, None, f"{step.op} was given a value out of range (its memory has been reused since, so the value "
             "cannot be told)",
         )  # fmt: skip
-        raise StepFailed(step, inputs) from error
 
     def _results(self) -> list[Any]:
         made: list[Any] = []

@@ -27,6 +27,7 @@ from scopert.backend import (
     Origin,
     Program,
     Step,
+    Together,
     Value,
     as_dtype,
 )
@@ -320,6 +321,7 @@ class _ScopePlanner:
 
     def plan_steps(self) -> None:
         """Chooses engines, gives places, and makes the actions of the top level."""
+        self._take_apart()
         self._choose()
         fetched = self._fetched_slots()
         for slot, array in self._program.constants.items():
@@ -334,6 +336,17 @@ class _ScopePlanner:
 
     def _fetched_slots(self) -> frozenset[int]:
         return frozenset(fetch.slot for fetch in self._program.fetches)
+
+    def _take_apart(self) -> None:
+        """Updates that are not emitted together run one after the other."""
+        steps: list[Step] = []
+        for step in self._program.steps:
+            if isinstance(step.body, Together) and self._engine(step)[1] is None:
+                steps += step.body.members
+            else:
+                steps.append(step)
+        if len(steps) != len(self._program.steps):
+            self._program = self.scope.program = replace(self._program, steps=tuple(steps))
 
     def _choose(self) -> None:
         """The engine of each step, and which values have to be on the device."""
@@ -354,6 +367,10 @@ class _ScopePlanner:
     def _pass_on_variables(self, step: Step) -> None:
         """Outputs that are the variable that a step was given."""
         known = self.scope.variables
+        if isinstance(step.body, Together):
+            for member in step.body.members:
+                self._pass_on_variables(member)
+            return
         if not step.inputs or step.inputs[0] not in known:
             return
         source = step.inputs[0]

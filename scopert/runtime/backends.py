@@ -1,6 +1,6 @@
 """Which backends there are, which one is used, and why not the others.
 
-Backends come in through the entry points of the group ``scopert.backends``. The two that ship with the
+Backends come in through the entry points of the group ``scopert.backends``. The three that ship with the
 package are known here as well, so that a source tree works without installed metadata.
 """
 
@@ -20,7 +20,7 @@ from scopert.public import public
 
 GROUP = "scopert.backends"
 VARIABLE = "SCOPERT_BACKEND"
-_BUILT_IN = {"numpy": "scopert_numpy:SPEC", "null": "scopert_null:SPEC"}
+_BUILT_IN = {"numpy": "scopert_numpy:SPEC", "null": "scopert_null:SPEC", "cupy": "scopert_cupy:SPEC"}
 _log = logging.getLogger("scopert")
 
 
@@ -168,7 +168,9 @@ class _Registry:
                 break
             if row.name not in self._told:
                 self._told.add(row.name)
-                _log.warning("using the %s backend: %s cannot be used: %s", report.used, row.name, row.reason)
+                # That there is no card is no news; that a plug-in which somebody installed does not work, is.
+                level = logging.INFO if row.name in _BUILT_IN else logging.WARNING
+                _log.log(level, "using the %s backend: %s cannot be used: %s", report.used, row.name, row.reason)
         return report.used
 
     def open(self, name: str, device: int) -> Backend:
