@@ -56,7 +56,8 @@ def define(
     """
     content = f"{parameters}\0{body}\0{threads}\0{fibers}"
     name = f"sc_{stem}_{hashlib.sha256(content.encode()).hexdigest()[:16]}"
-    source = f"SC_KERNEL void __launch_bounds__({threads}) {name}({parameters}) {{\n{body}\n}}\n"
+    # The 1 (a block a multiprocessor) keeps the compiler from spilling for the sake of occupancy.
+    source = f"SC_KERNEL void __launch_bounds__({threads}, 1) {name}({parameters}) {{\n{body}\n}}\n"
     return Function(name, source, fibers, width, threads)
 
 
