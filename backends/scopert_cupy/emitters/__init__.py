@@ -9,6 +9,8 @@ from scopert_cupy.emitters import (
     filling,
     gathering,
     joining,
+    matmul,
+    optimizers,
     padding,
     reversing,
     space,
@@ -26,4 +28,6 @@ TABLE: dict[str, Emitter] = {
     **gathering.TABLE,
     **reversing.TABLE,
     **assigning.TABLE,
+    **matmul.TABLE,
+    **optimizers.TABLE,
 }
