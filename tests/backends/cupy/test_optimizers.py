@@ -106,7 +106,7 @@ def _cases(together: bool) -> list[tuple[Any, ...]]:
         if "lr_power" in update.names:
             variants.append({**NUMBERS, "lr_power": -0.3})
         for (dtype, kind), flags, numbers in itertools.product(DTYPES.items(), choices, variants):
-            if (flags and any(flags.values()) or numbers is not NUMBERS) and dtype != "float32":
+            if ((flags and any(flags.values())) or numbers is not NUMBERS) and dtype != "float32":
                 continue
             program, steps = _members(op, SIZES, kind, flags)
             for group in [[*steps]] if together else [[step] for step in steps[:: 3 if dtype == "float32" else 4]]:
