@@ -62,6 +62,8 @@ class Rewriter:
 
     def inputs(self, step: Step) -> Step:
         """The step with its inputs and guards resolved."""
+        if self._replaced.keys().isdisjoint(step.inputs) and not step.guards:
+            return step
         inputs = tuple([self.resolve(slot) for slot in step.inputs])
         guards = tuple([self.resolve(slot) for slot in step.guards])
         return step if inputs == step.inputs and guards == step.guards else replace(step, inputs=inputs, guards=guards)

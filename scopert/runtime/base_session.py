@@ -18,6 +18,7 @@ from scopert.graph.operation import Operation
 from scopert.graph.stack import get_default_graph, session_stack
 from scopert.graph.tensor import Tensor
 from scopert.nest import flatten_dict_items
+from scopert.program.collector import collector_rests
 from scopert.program.ir import Program
 from scopert.program.lower import lower
 from scopert.program.order import CycleError
@@ -211,7 +212,8 @@ class BaseSession:
                 self._runs.clear()
             found = self._executables.get(key)
             if found is None:
-                program = self.program(tensors, operations, feeds)
+                with collector_rests():
+                    program = self.program(tensors, operations, feeds)
                 passes = PIPELINE if self._fuses else UNFUSED
                 made = ShapeDispatch(program, self.compile, passes) if self._optimizes else self.compile(program)
                 found = self._executables[key] = made
@@ -243,7 +245,8 @@ class BaseSession:
         """The program made executable in this session."""
         try:
             self._context.prepare(self._graph)
-            return self._backend.compile(program, self._context)
+            with collector_rests():
+                return self._backend.compile(program, self._context)
         except OpError:
             raise
         except StepFailed as failure:

@@ -21,10 +21,13 @@ BOTH, ROWS, COLUMNS, NONE = frozenset({0, 1}), frozenset({0}), frozenset({1}), f
 TOLERANCE = {"float16": 2e-3, "bfloat16": 2e-2, "float32": 3e-5, "float64": 1e-12}
 
 
-def run(body: Fused, inputs: list[np.ndarray], outputs: list[DType], room: list[int], threads: int = 1) -> list[np.ndarray]:
+def run(
+    body: Fused, inputs: list[np.ndarray], outputs: list[DType], room: list[int], threads: int = 1, little: int = 0
+) -> list[np.ndarray]:
     check(body)
     here = open_engine(threads)
     assert here is not None
+    here.little = little
     types = [_dtype(x) for x in inputs]
     (function,) = here.compile([(body, types, outputs)])
     assert function is not None, here.refused
@@ -39,9 +42,11 @@ def _dtype(x: np.ndarray) -> DType:
     return as_dtype(x.dtype)
 
 
-def agree(body: Fused, inputs: list[np.ndarray], outputs: list[DType], room: list[int], threads: int = 1) -> list[np.ndarray]:
+def agree(
+    body: Fused, inputs: list[np.ndarray], outputs: list[DType], room: list[int], threads: int = 1, little: int = 0
+) -> list[np.ndarray]:
     """Runs a body by machine code and by the reference, which must agree."""
-    made = run(body, inputs, outputs, room, threads)
+    made = run(body, inputs, outputs, room, threads, little)
     wide = [np.full(n, 77, np.float64 if dtype.is_floating else dtype.np) for n, dtype in zip(room, outputs, strict=True)]
     narrow = [np.full(n, 77, dtype.np) for n, dtype in zip(room, outputs, strict=True)]
     evaluate(body, inputs, wide)
@@ -219,12 +224,13 @@ def test_what_is_not_written_is_refused() -> None:
     assert here.refused == {0: "mod of int32"}
 
 
+@pytest.mark.parametrize("little", [0, 1 << 40], ids=["unrolled", "compact"])
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
-@given(bodies())
-def test_random_bodies(drawn: Any) -> None:
+@given(drawn=bodies())
+def test_random_bodies(little: int, drawn: Any) -> None:
     body, inputs, outputs, sizes, room = drawn
     arrays = [numbers(dtype, size, seed) for seed, (dtype, size) in enumerate(zip(inputs, sizes, strict=True))]
-    agree(body, arrays, outputs, room, 2)
+    agree(body, arrays, outputs, room, 2, little)
 
 
 @pytest.mark.parametrize("n, m", [(1, 70000), (3, 20000)])
@@ -308,6 +314,7 @@ def test_equal_bodies_share_a_function() -> None:
 def test_inputs_that_are_held() -> None:
     here = open_engine(1)
     assert here is not None
+    here.little = 0
     for body, shapes, room in (
         (layer_norm(6, 40), [(6, 40), (40,), (40,)], [240, 6, 6]),
         (batch_norm(2000, 48), [(2000, 48), (48,), (48,)], [2000 * 48, 48, 48, 48, 2000 * 48]),
@@ -321,3 +328,19 @@ def test_inputs_that_are_held() -> None:
         function([inputs[0], None, inputs[2]], made)  # type: ignore[list-item]
         for a, b in zip(made, expected, strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+def test_of_very_many_little_bodies_the_shorter_ones_are_left_to_numpy() -> None:
+    here = open_engine(1)
+    assert here is not None
+    line, all_ = Access((1,)), frozenset({0})
+
+    def chain(extent: int, length: int) -> Fused:
+        nodes = [Node("load", (), float32, all_, 0), *[Node("neg", (k,), float32, all_) for k in range(length)]]
+        return Fused((extent,), 1, tuple(nodes), (line,), (Store(length, line),))
+
+    bodies = [chain(5 + k, 2 if k < 50 else 4) for k in range(170)]
+    made = here.compile([(body, [float32], [float32]) for body in bodies])
+    assert sum(function is not None for function in made) == 128
+    assert all(function is not None for function in made[50:])
+    assert "more than 128" in here.refused[len([f for f in made[:50] if f is not None])]

@@ -15,7 +15,7 @@ from scopert.program.expression import Fused
 from scopert_numpy.native import jit
 from scopert_numpy.native.dispatch import rates
 from scopert_numpy.native.loops import Printed, print_body
-from scopert_numpy.native.plan import make_plan
+from scopert_numpy.native.plan import LITTLE, make_plan
 from scopert_numpy.native.primitives import Unsupported
 from scopert_numpy.native.stages import Stage, cut, worth_cutting
 from scopert_numpy.threads import Pool
@@ -23,6 +23,9 @@ from scopert_numpy.threads import Pool
 _ARGUMENTS = (ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
 _ALIGNMENT = 64
 _NAME = "body.of.a.step"
+#: So many different bodies that run at most so many vector instructions are compiled in one program.
+_MOST_LITTLE = 128
+_FEW_INSTRUCTIONS = 20_000
 Body: TypeAlias = tuple[Fused, Sequence[DType], Sequence[DType]]
 
 
@@ -165,10 +168,16 @@ class Engine:
     ----------
     pool : Pool
         Threads to share the work among.
+
+    Attributes
+    ----------
+    little : int
+        Bodies that run at most about so many vector instructions are written for LLVM's time: `Plan.compact`.
     """
 
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
+        self.little = LITTLE
         #: Why bodies of the last `compile` have no machine code, by position.
         self.refused: dict[int, str] = {}
 
@@ -185,16 +194,20 @@ class Engine:
             A `Compiled` for each body, or None where machine code is not written for something in it.
         """
         printed: dict[str, Printed] = {}
+        lengths: dict[str, int] = {}
         named: dict[str, str] = {}  # bodies that are the same share one function
         found: list[list[tuple[str, Stage | None]]] = []
         between: list[Sequence[tuple[int, DType]]] = []
         self.refused = {}
+        # The more bodies there are, the larger is LLVM's share of the time.
+        little = self.little * max(1, len(bodies) // 4)
 
         def function(fused: Fused, inputs: Sequence[DType], outputs: Sequence[DType]) -> str:
             bits = jit.host().vector_bits
-            made = print_body(_NAME, make_plan(fused, bits), inputs, outputs, bits)
+            made = print_body(_NAME, make_plan(fused, bits, little), inputs, outputs, bits)
             name = named.setdefault(made.text, f"f{len(named)}")
             printed.setdefault(name, replace(made, text=made.text.replace(f"@{_NAME}", f"@{name}")))
+            lengths[name] = len(fused.nodes)
             return name
 
         for number, (fused, inputs, outputs) in enumerate(bodies):
@@ -211,6 +224,7 @@ class Engine:
                 self.refused[number] = str(error)
                 names = []
             found.append(names)
+        self._leave_out(printed, lengths, found)
         if not any(found):
             return [None] * len(bodies)
         used = {name for names in found for name, _ in names}
@@ -220,6 +234,18 @@ class Engine:
             pieces = [_Piece(printed[name], library, name, self.pool, stage) for name, stage in names]
             compiled.append(Compiled(pieces, temporary, (len(inputs), len(outputs))) if pieces else None)
         return compiled
+
+    def _leave_out(
+        self, printed: Mapping[str, Printed], lengths: Mapping[str, int], found: list[list[tuple[str, Stage | None]]]
+    ) -> None:
+        """Of very many different bodies with little to do, the shorter ones are not worth LLVM's milliseconds each."""
+        little = [name for name, made in printed.items() if made.instructions <= _FEW_INSTRUCTIONS]
+        little.sort(key=lambda name: -lengths[name])
+        out = set(little[_MOST_LITTLE:])
+        for number, names in enumerate(found if out else ()):
+            if any(name in out for name, _ in names):
+                found[number] = []
+                self.refused[number] = f"there are more than {_MOST_LITTLE} different bodies with little to do"
 
 
 def module_text(functions: Any) -> str:

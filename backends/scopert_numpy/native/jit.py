@@ -17,6 +17,8 @@ from scopert.backend import DiskCache, key_of
 
 _LEVEL = 3
 _store = DiskCache(".code")
+#: Longer texts get the cheapest passes only.
+_LONG_TEXT = 300_000
 _lock = threading.RLock()
 
 
@@ -90,11 +92,12 @@ def optimise(text: str) -> Any:
     passes = llvm.create_new_module_pass_manager()
     passes.add_always_inliner_pass()
     passes.add_sroa_pass()
-    passes.add_simplify_cfg_pass()
-    passes.add_instruction_combine_pass()
-    passes.add_loop_rotate_pass()
-    passes.add_new_gvn_pass()
-    passes.add_simplify_cfg_pass()
+    if len(text) < _LONG_TEXT:  # what is gained there, once in a loop, is small beside a long body
+        passes.add_simplify_cfg_pass()
+        passes.add_instruction_combine_pass()
+        passes.add_loop_rotate_pass()
+        passes.add_new_gvn_pass()
+        passes.add_simplify_cfg_pass()
     passes.run(module, builder)
     return module
 

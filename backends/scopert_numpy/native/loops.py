@@ -71,7 +71,7 @@ class _Printer(Reductions):
     @cached_property
     def outlined(self) -> bool:
         """Whether long primitives are called."""
-        return sum(COSTS.get(node.op, 1.0) >= _LONG for node in self.fused.nodes) > _MANY
+        return self.plan.compact or sum(COSTS.get(node.op, 1.0) >= _LONG for node in self.fused.nodes) > _MANY
 
     def run(self) -> Printed:
         b = self.b
@@ -193,18 +193,41 @@ class _Printer(Reductions):
             if self._update_level(number) <= depth:
                 self._update(number, self.env[self.fused.nodes[number].args[0]], None)
 
-    def _row_nodes(self, depth: int, phase: int) -> None:
+    @cached_property
+    def _rows_at(self) -> dict[tuple[int, int], list[int]]:
+        """The nodes that are computed outside of the loops over columns, by loops around them and phase."""
+        found: dict[tuple[int, int], list[int]] = {}
         for number in self.live:
-            node = self.fused.nodes[number]
-            if node.op in REDUCTIONS or in_columns(self.fused, number) or self.plan.phase[number] != phase:
-                continue
-            if self.level[number] == depth:
-                self.env[number] = self._compute(node, None)
+            if self.fused.nodes[number].op not in REDUCTIONS and not in_columns(self.fused, number):
+                found.setdefault((self.level[number], self.plan.phase[number]), []).append(number)
+        return found
+
+    @cached_property
+    def _columns_at(self) -> dict[tuple[int, int], list[int]]:
+        """The nodes that are computed inside of the loops over columns, by loops around them and phase."""
+        found: dict[tuple[int, int], list[int]] = {}
+        for phase, needed in enumerate(self.plan.needed):
+            for number in sorted(needed):
+                if in_columns(self.fused, number):
+                    found.setdefault((self.level[number], phase), []).append(number)
+        return found
+
+    @cached_property
+    def _reduced_in(self) -> dict[int, list[int]]:
+        """The reductions by phase."""
+        found: dict[int, list[int]] = {}
+        for number in self.begin:
+            found.setdefault(self._phase_of(number), []).append(number)
+        return found
+
+    def _row_nodes(self, depth: int, phase: int) -> None:
+        for number in self._rows_at.get((depth, phase), ()):
+            self.env[number] = self._compute(self.fused.nodes[number], None)
 
     def _columns(self, depth: int, phase: int) -> None:
         """The loops over columns from `depth` inwards."""
         self._column_nodes(depth, phase, None)
-        mine = [number for number, begin in self.begin.items() if begin == depth and self._phase_of(number) == phase]
+        mine = [number for number in self._reduced_in.get(phase, ()) if self.begin[number] == depth]
         self.sums.update((number, self._begin(number)) for number in mine)
         if depth == self.inner:
             if self._anything(phase):
@@ -221,22 +244,24 @@ class _Printer(Reductions):
 
     def _anything(self, phase: int) -> bool:
         levels = [self._store_level(s) for s in self.fused.stores if not self._is_reduction(s.node)]
-        return (bool(self.plan.needed[phase]) or any(begin is not None for begin in self.begin.values())
+        return (bool(self.plan.needed[phase]) or self._sums_lanes
                 or any(level > self.inner for level in levels)
                 or any(self._update_level(n) > self.inner for n in self.begin))  # fmt: skip
+
+    @cached_property
+    def _sums_lanes(self) -> bool:
+        return any(begin is not None for begin in self.begin.values())
 
     def _lane_body(self, phase: int, lanes: Lanes) -> None:
         depth = self.inner + 1
         self._column_nodes(depth, phase, lanes)
-        for number, begin in self.begin.items():
-            if begin is not None and self._phase_of(number) == phase:
+        for number in self._reduced_in.get(phase, ()):
+            if self.begin[number] is not None:
                 self._accumulate(number, lanes)
         self._column_stores(depth, phase, lanes)
 
     def _column_nodes(self, depth: int, phase: int, lanes: Lanes | None) -> None:
-        for number in sorted(self.plan.needed[phase]):
-            if self.level[number] != depth or not in_columns(self.fused, number):
-                continue
+        for number in self._columns_at.get((depth, phase), ()):
             node = self.fused.nodes[number]
             if number in self.plan.kept and lanes is not None:
                 self.env[number] = self._kept(number, node, phase, lanes)
@@ -263,8 +288,8 @@ class _Printer(Reductions):
             for number, store in enumerate(self.fused.stores):
                 if self._store_level(store) == depth and not self._is_reduction(store.node):
                     self._store(number, store, self.env[store.node], lanes)
-        for number in self.begin:
-            if self._update_level(number) == depth and self._phase_of(number) == phase:
+        for number in self._reduced_in.get(phase, ()):
+            if self._update_level(number) == depth:
                 self._update(number, self.env[self.fused.nodes[number].args[0]], lanes)
 
     def _is_reduction(self, number: int) -> bool:

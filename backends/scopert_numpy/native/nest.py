@@ -157,6 +157,15 @@ class Nest:
         """Calls `body` for as many whole vectors as there are, then for the rest."""
         b, wide, narrow = self.b, self.plan.lanes, self.plan.tail_lanes
         zero = b.constant("i64", 0)
+
+        def rest(j: Value) -> None:
+            left = b.convert("trunc", b.binary("sub", end, j), "i32")
+            body(j, Lanes(narrow, self._mask(narrow, left)))
+
+        end = b.constant("i64", length) if isinstance(length, int) else length
+        if self.plan.compact and (not isinstance(length, int) or (length % narrow and length > narrow)):
+            self._loop(zero, end, narrow, rest)
+            return
         if isinstance(length, int):
             whole = length // wide * wide
             if whole:
@@ -176,11 +185,6 @@ class Nest:
             return
         whole_length = b.make(f"and i64 {length.ref}, {-wide}", "i64", 1)
         self._loop(zero, whole_length, wide, lambda j: body(j, Lanes(wide, None)))
-
-        def rest(j: Value) -> None:
-            left = b.convert("trunc", b.binary("sub", length, j), "i32")
-            body(j, Lanes(narrow, self._mask(narrow, left)))
-
         self._loop(whole_length, length, narrow, rest)
 
     def _mask(self, lanes: int, left: Value) -> Value | None:

@@ -30,6 +30,10 @@ _UNIT = 1 << 17
 #: Rows of a block that is transposed; it is twice as wide.
 TILE = 64
 ALIAS = "alias"
+#: Bodies of more nodes are compact.
+_LONG = 100
+#: Bodies that run about so many vector instructions are compact.
+LITTLE = 2000
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,9 @@ class Plan:
     tiled : int or None
         The axis along which some inputs are contiguous that are far apart along the lanes: their blocks are
         transposed before the loops.
+    compact : bool
+        LLVM's time counts for more than the body's: loops are written once, with masks, and not unrolled;
+        functions are called.
     """
 
     fused: Fused
@@ -67,6 +74,7 @@ class Plan:
     kept: dict[int, int]
     weight: float
     tiled: int | None
+    compact: bool
 
     @property
     def units(self) -> int:
@@ -79,8 +87,8 @@ class Plan:
         return prod(self.fused.extents[self.fused.rows :])
 
 
-def make_plan(fused: Fused, vector_bits: int) -> Plan:
-    """Plans a body.
+def make_plan(fused: Fused, vector_bits: int, little: int = LITTLE) -> Plan:
+    """Plans a body; one that runs at most about so many vector instructions as `little` is compact.
 
     Raises
     ------
@@ -95,9 +103,12 @@ def make_plan(fused: Fused, vector_bits: int) -> Plan:
     inner = len(fused.extents) - 1
     weight = sum(_cost(fused, node) for numbers in needed for node in numbers if inner in fused.nodes[node].axes)
     weight += 2 * len(fused.stores)
-    lanes, tail = _lanes(fused, vector_bits, weight / phases)
+    instructions = prod(fused.extents) * weight / (vector_bits // 32)
+    compact = len(fused.nodes) > _LONG or instructions <= little
+    lanes, tail = _lanes(fused, vector_bits, weight / phases, compact)
     tiled = _transposed_axis(fused)
-    return Plan(fused, _blocks(fused, weight, tiled), lanes, tail, phases, phase, needed, kept, weight, tiled)
+    return Plan(fused, _blocks(fused, weight, tiled), lanes, tail, phases, phase, needed, kept, weight, tiled,
+                compact)  # fmt: skip
 
 
 def _simple_axes(fused: Fused) -> Fused:
@@ -277,14 +288,14 @@ def _needs(fused: Fused, phase: list[int], phases: int) -> tuple[list[set[int]],
     return needed, kept
 
 
-def _lanes(fused: Fused, vector_bits: int, weight: float) -> tuple[int, int]:
+def _lanes(fused: Fused, vector_bits: int, weight: float, compact: bool) -> tuple[int, int]:
     kinds = {register_kind(node.dtype) for node in fused.nodes if fused.nodes}
     narrow = min((BITS[kind] for kind in kinds if kind != "i1"), default=8)
     width = vector_bits // max(narrow, 32)
     n = max(fused.extents[-1], 1)
     while width > 1 and width // 2 >= n:
         width //= 2
-    lanes = width * (4 if weight <= 8 else 2 if weight <= 40 else 1)
+    lanes = width * (1 if compact else 4 if weight <= 8 else 2 if weight <= 40 else 1)
     while lanes > n and lanes > width:
         lanes //= 2
     return lanes, width

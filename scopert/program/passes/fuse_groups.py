@@ -14,7 +14,9 @@ SMALL = 1 << 12
 #: The longest single row that is reduced and used again.
 LONGEST_ONLY_ROW = 1 << 13
 LONGEST_ROW = 1 << 16
-LARGEST_GROUP = 4000
+#: Compiling a body takes more than twice as long where it is twice as large: long chains become several.
+LARGEST_GROUP = 1000
+MOST_REDUCTIONS = 64
 
 
 class Item:
@@ -84,6 +86,8 @@ class Group(Item):
         found = self.reductions.get(slot)
         if found is None:
             return True
+        if len(self.reductions) >= MOST_REDUCTIONS:
+            return False
         reduced, innermost = resolve(found[0]), resolve(found[1])
         if self.columns is not None:
             return set(resolve(self.columns)) == set(reduced)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+from scopert.program.collector import collector_rests
 from scopert.program.ir import Program, Shape
 from scopert.program.passes.base import Pass, run_passes
 from scopert.program.passes.cse import Cse
@@ -33,4 +34,5 @@ UNFUSED: tuple[Pass, ...] = tuple(step for step in PIPELINE if not isinstance(st
 
 def optimised(program: Program, shapes: Sequence[Shape], passes: Sequence[Pass] = UNFUSED) -> Program:
     """The program for feeds of these shapes, after all passes."""
-    return run_passes(program, (Specialise(tuple(shapes)), *passes), check=bool(os.environ.get("SCOPERT_VERIFY")))
+    with collector_rests():
+        return run_passes(program, (Specialise(tuple(shapes)), *passes), check=bool(os.environ.get("SCOPERT_VERIFY")))
