@@ -26,7 +26,8 @@ _FLAGS = (
     "-fno-strict-aliasing", "-fno-ipa-reference", "-fno-asynchronous-unwind-tables", "-fvisibility=hidden",
     "-ffp-contract=off", "-Wl,-z,noexecstack",
 )  # fmt: skip
-_CHECKS = ("-DSC_CHECK", "-fsanitize=thread", "-fsanitize=alignment")
+#: The calls that these insert are answered by check.h.
+_CHECKS = ("-DSC_CHECK", "-fsanitize=thread", "-fsanitize=alignment,bounds")
 _store = DiskCache(".host.so")
 _lock = threading.Lock()
 _loaded: dict[str, Library] = {}

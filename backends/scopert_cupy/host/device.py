@@ -15,7 +15,7 @@ from scopert.backend import DType
 from scopert_cupy.device import Address, Allocation, Extent, Facts
 from scopert_cupy.failures import DeviceError, OutOfMemory
 from scopert_cupy.host import builder, gemm
-from scopert_cupy.host.memory import POISON, HostAllocation, bytes_at, check_fences
+from scopert_cupy.host.memory import POISON, Checks, HostAllocation, bytes_at, check_fences
 from scopert_cupy.live import Live
 
 _KINDS = {0: "a pointer", 1: "a float", 2: "a signed integer", 3: "an unsigned integer", 4: "a structure"}
@@ -90,6 +90,7 @@ class HostDevice:
         self.checked = os.environ.get("SCOPERT_CUPY_HOST_CHECK") == "1" if checked is None else checked
         self._live = Live()
         self._pinned = Live()
+        self._checks = Checks(self._live)
         self._lock = threading.RLock()
         self._recording: HostRecording | None = None
         # What a card has not done yet, as far as the host can tell.
@@ -196,7 +197,11 @@ class HostDevice:
         def command(_kept: Any = (store, pointers, shape)) -> None:
             seed = self._next_seed()
             with lock:
-                failed = call(shape_at, pointers_at, seed)
+                if not self.checked:
+                    failed = call(shape_at, pointers_at, seed)
+                else:
+                    with self._checks.of(function.library):
+                        failed = call(shape_at, pointers_at, seed)
             if failed is not None:
                 raise DeviceError(f"{name}: {failed.decode()}")
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #ifdef SC_CHECK
-#define SC_UNCHECKED __attribute__((no_sanitize("thread", "alignment")))
+#define SC_UNCHECKED __attribute__((no_sanitize("thread", "alignment", "bounds")))
 #else
 #define SC_UNCHECKED
 #endif
@@ -110,7 +110,7 @@ struct Slot { unsigned long long value[2]; unsigned stamp; };
 static Slot slots[2][THREADS];
 static unsigned long long votes[2][THREADS];
 
-static unsigned draw(unsigned n) {
+SC_UNCHECKED static unsigned draw(unsigned n) {
   seed = seed * 1664525u + 1013904223u;
   return (unsigned)((unsigned long long)(seed >> 8) * n >> 24);
 }
@@ -126,6 +126,7 @@ static inline void atomic(const void*, size_t) {}
 static inline void met_block() {}
 static inline void met_warp(unsigned) {}
 static inline void enter_block() {}
+static inline void enter_launch() {}
 }  // namespace sc
 #endif
 
@@ -260,6 +261,10 @@ SC_UNCHECKED static const char* launch(void (*kernel)(void**), const unsigned* s
   count = blockDim.x * blockDim.y * blockDim.z;
   seed = with_seed;
   failure = nullptr;
+#ifdef SC_CHECK
+  meet = true;  // only a fiber can be left in the middle
+#endif
+  enter_launch();
   if (meet && !stacks) stacks = (unsigned char*)malloc(THREADS * STACK + 64);
   if (meet && ((size_t)stacks & 15)) stacks += 16 - ((size_t)stacks & 15);
   unsigned long long blocks = (unsigned long long)gridDim.x * gridDim.y * gridDim.z;
@@ -290,13 +295,13 @@ template <class T> struct bare<const T> { typedef T type; };
 
 template <unsigned... I> struct Numbers {};
 template <class... A, unsigned... I>
-static inline void call(void (*kernel)(A...), void** values, Numbers<I...>) {
+SC_UNCHECKED static inline void call(void (*kernel)(A...), void** values, Numbers<I...>) {
   kernel(*reinterpret_cast<typename bare<A>::type*>(values[I])...);
 }
 template <class F> struct Signature;
 template <class... A> struct Signature<void (*)(A...)> {
   typedef Numbers<__integer_pack(sizeof...(A))...> numbers;
-  static inline void describe(unsigned* to) {
+  SC_UNCHECKED static void describe(unsigned* to) {
     const unsigned codes[] = {(unsigned)sizeof...(A), (unsigned)(sizeof(A) << 8 | kind<typename bare<A>::type>::value)...};
     for (unsigned i = 0; i < 1 + sizeof...(A); ++i) to[i] = codes[i];
   }
@@ -394,7 +399,7 @@ SC_REDUCE(__reduce_or_sync, unsigned, all | other)
 
 // NAME_cpu(shape, values, seed): the reason of a failure, or null. NAME_takes(codes): what it takes.
 #define SC_ENTRY(name, meet)                                                                          \
-  namespace { void name##_unpack(void** values) {                                                     \
+  namespace { SC_UNCHECKED void name##_unpack(void** values) {                                                     \
     sc::call(&name, values, typename sc::Signature<decltype(&name)>::numbers{}); } }                  \
   extern "C" __attribute__((visibility("default")))                                                   \
   const char* name##_cpu(const unsigned* shape, void** values, unsigned seed) {                       \

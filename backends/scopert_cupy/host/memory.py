@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import threading
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -37,6 +40,40 @@ class HostAllocation:
         # Views of the array keep `raw` and not this object, so the memory is free when `raw` goes.
         live.add(self.address, nbytes, raw)
         weakref.finalize(raw, live.remove, self.address).atexit = False
+
+
+class Checks:
+    """Tells checked kernels what memory there is, and remembers for each byte who touched it last."""
+
+    #: Bytes of an allocation up to which races in it are looked for (24 bytes of notes for each).
+    LIMIT = 64 << 20
+    #: One checked launch at a time: blocks are numbered over all devices and libraries.
+    lock = threading.Lock()
+    _blocks = 0
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+        self._notes: dict[int, tuple[Any, Any]] = {}
+
+    @contextmanager
+    def of(self, library: Any) -> Iterator[None]:
+        """A launch of a function of a library happens within."""
+        with self.lock:
+            rows, notes = [], {}
+            for begin, nbytes, raw in sorted(self._live.rows(), key=lambda row: row[0]):
+                known, shadow = self._notes.get(begin, (None, None))
+                if known is None or known() is not raw:
+                    shadow = np.zeros((max(nbytes, 1), 3), np.uint64) if nbytes <= self.LIMIT else None
+                notes[begin] = (weakref.ref(raw), shadow)
+                rows.append((begin, begin + nbytes, 0 if shadow is None else shadow.ctypes.data))
+            self._notes = notes
+            table = np.array(rows, np.uint64).reshape(-1, 3)
+            library.symbol("sc_check")(ctypes.c_void_p(table.ctypes.data), ctypes.c_size_t(len(rows)))
+            count = library.symbol("sc_blocks")
+            count.restype = ctypes.c_ulonglong
+            count(ctypes.c_ulonglong(Checks._blocks))
+            yield
+            Checks._blocks = count(ctypes.c_ulonglong(0))
 
 
 def check_fences(live: Live) -> None:
