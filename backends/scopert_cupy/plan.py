@@ -341,6 +341,7 @@ class _ScopePlanner:
         """Updates that are not emitted together run one after the other."""
         steps: list[Step] = []
         for step in self._program.steps:
+            self._pass_on_variables(step)
             if isinstance(step.body, Together) and self._engine(step)[1] is None:
                 steps += step.body.members
             else:
