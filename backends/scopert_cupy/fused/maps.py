@@ -6,6 +6,7 @@ accesses of up to 16 bytes; consecutive threads take consecutive units.
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterable
 from math import prod
 
 import numpy as np
@@ -63,10 +64,11 @@ def emit_map(nest: Nest, wide: bool = False) -> Launch:
 def _width(nest: Nest, inner: int | None) -> int:
     width = vector_width(nest, inner)
     extents = nest.fused.extents
-    if len(extents) > 1:  # rows begin anew: they must be whole units
-        while extents[-1] % width:
-            width //= 2
-    return width if width <= extents[-1] else 1 if extents else 1
+    if not extents:
+        return 1
+    while extents[-1] < width or (len(extents) > 1 and extents[-1] % width):  # rows consist of whole units
+        width //= 2
+    return width
 
 
 def _loaded(nest: Nest, inner: int | None, width: int) -> int:
@@ -123,7 +125,7 @@ def body(
         for k in packs:
             store_one(write, nest, indices, k, values(write, fused.stores[k].node), guarded)
     elif packs:
-        _uniform(write, fused_inner(nest, inner), values, [fused.stores[k].node for k in packs])
+        uniform(write, varying(nest, inner), values, [fused.stores[k].node for k in packs])
         for k in packs:
             write(f"sc_pack<{stored(nest.stores[k].dtype)}, {width}> q{k};")
         with write.block(f"for (int v = 0; v < {width}; ++v)", unrolled=True):
@@ -141,17 +143,20 @@ def body(
         store_one(write, nest, indices, k, values(write, fused.stores[k].node), guarded)
 
 
-def fused_inner(nest: Nest, inner: int | None) -> set[int]:
+def varying(nest: Nest, inner: int | None) -> set[int]:
     """The nodes that vary along an axis."""
     return {number for number, node in enumerate(nest.fused.nodes) if inner in node.axes}
 
 
-def _uniform(write: Lines, varying: set[int], values: Values, needed: list[int]) -> None:
-    """Prints what is the same for all neighbours and that these nodes need."""
-    waiting, seen = list(needed), set(needed)
+def uniform(write: Lines, moving: set[int], values: Values, needed: Iterable[int], ready: Container[int] = ()) -> None:
+    """Prints what is the same for all neighbours and that these nodes need; what is `ready` needs nothing."""
+    waiting = list(needed)
+    seen = set(waiting)
     while waiting:
         number = waiting.pop()
-        if number not in varying:
+        if number in ready:
+            continue
+        if number not in moving:
             values(write, number)
             continue
         for arg in values.fused.nodes[number].args:

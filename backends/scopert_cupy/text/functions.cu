@@ -7,16 +7,17 @@ template <> struct sc_unsigned<unsigned short> { typedef unsigned type; };
 template <> struct sc_unsigned<int> { typedef unsigned type; };
 template <> struct sc_unsigned<long long> { typedef unsigned long long type; };
 
-#define SC_INTEGER_BINARY(name, op)                                   \
+// A product is rounded before anything is added to it: no multiply-adds, so arithmetic gives NumPy's bits.
+#define SC_ARITHMETIC(name, op, single, twofold)                      \
   template <class T> SC_FN T sc_##name(T x, T y) {                    \
     typedef typename sc_unsigned<T>::type U;                          \
     return (T)((U)x op(U) y);                                         \
   }                                                                   \
-  SC_FN float sc_##name(float x, float y) { return x op y; }          \
-  SC_FN double sc_##name(double x, double y) { return x op y; }
-SC_INTEGER_BINARY(add, +)
-SC_INTEGER_BINARY(sub, -)
-SC_INTEGER_BINARY(mul, *)
+  SC_FN float sc_##name(float x, float y) { return single; }          \
+  SC_FN double sc_##name(double x, double y) { return twofold; }
+SC_ARITHMETIC(add, +, x + y, x + y)
+SC_ARITHMETIC(sub, -, x - y, x - y)
+SC_ARITHMETIC(mul, *, __fmul_rn(x, y), __dmul_rn(x, y))
 SC_FN bool sc_add(bool x, bool y) { return x || y; }
 SC_FN bool sc_mul(bool x, bool y) { return x && y; }
 SC_FN bool sc_sub(bool x, bool y) { return x != y; }

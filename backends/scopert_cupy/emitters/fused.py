@@ -1,0 +1,130 @@
+"""Fused steps, and all operations that the pass `Fuse` knows as maps and reductions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import prod
+from typing import Any
+
+from scopert.backend import FUSED, Fetch, Fused, Program, Step, Value
+from scopert.program.passes.fuse import Fuse
+from scopert.program.passes.fuse_composite import COMPOSITES
+from scopert.program.passes.fuse_norm import NORMS
+from scopert.program.passes.fuse_table import REDUCES, RESHAPES, RULES, UNIFORM
+from scopert_cupy.command import Copy, Emitted, Fill, Operand
+from scopert_cupy.emit import Emitter, Request
+from scopert_cupy.fused.plan import Kernels
+from scopert_cupy.fused.space import Array, Nest
+from scopert_cupy.fused.text import Unsupported
+
+
+def emit_fused(request: Request) -> Emitted | None:
+    """The kernels of a FUSED step."""
+    body = request.step.body
+    assert isinstance(body, Fused)
+    kernels = Kernels(request.facts.shared)
+    loads = [Array(Operand("input", k), value.dtype.base) for k, value in enumerate(request.inputs)]
+    stores = [Array(Operand("output", k), value.dtype.base) for k, value in enumerate(request.outputs)]
+    try:
+        kernels.add(Nest(body, tuple(loads), tuple(stores)))
+    except Unsupported:
+        return None
+    return Emitted(tuple(kernels.commands), kernels.scratch)
+
+
+def emit_alone(request: Request) -> Emitted | None:
+    """The kernels of one operation: what the pass makes of it when it stands alone."""
+    program = _alone(request)
+    fused = Fuse()(program)
+    if not any(step.op == FUSED for step in fused.steps):
+        return None
+    return _Parts(request, fused).emitted()
+
+
+def _alone(request: Request) -> Program:
+    """A program of this step only, whose slots are its inputs and then its outputs."""
+    step = request.step
+    inputs = list(dict.fromkeys(step.inputs))
+    number = {slot: k for k, slot in enumerate((*inputs, *step.outputs))}
+    values = [
+        Value(k, request.program.values[slot].name, request.program.values[slot].dtype.base, request.program.values[slot].shape)
+        for slot, k in number.items()
+    ]  # fmt: skip
+    constants = {number[slot]: request.program.constants[slot] for slot in inputs if slot in request.program.constants}
+    alone = replace(
+        step, inputs=tuple([number[slot] for slot in step.inputs]), outputs=tuple([number[s] for s in step.outputs]),
+        guards=(), kept=False,
+    )  # fmt: skip
+    feeds = tuple([k for k in range(len(inputs)) if k not in constants])
+    return Program(
+        tuple(values), feeds, constants, {}, (alone,), tuple([Fetch(number[s], False) for s in step.outputs])
+    )  # fmt: skip
+
+
+class _Parts:
+    """The steps that one operation became, one after another."""
+
+    def __init__(self, request: Request, program: Program) -> None:
+        self.program = program
+        self.kernels = Kernels(request.facts.shared)
+        step = request.step
+        inputs = list(dict.fromkeys(step.inputs))
+        self.at: dict[int, Operand] = {k: Operand("input", step.inputs.index(slot)) for k, slot in enumerate(inputs)}
+        for k in range(len(step.outputs)):
+            self.at[len(inputs) + k] = Operand("output", k)
+        self.outputs = frozenset(range(len(inputs), len(inputs) + len(step.outputs)))
+
+    def emitted(self) -> Emitted | None:
+        for step in self.program.steps:
+            if not self._add(step):
+                return None
+        return Emitted(tuple(self.kernels.commands), self.kernels.scratch)
+
+    def _add(self, step: Step) -> bool:
+        if step.op in RESHAPES:
+            return self._same(step)
+        if step.op == "Nothing":  # zeros that only hold a place
+            size = self._nbytes(step.outputs[0])
+            if size:
+                self.kernels.commands.append(Fill(self._operand(step.outputs[0]), 0, size))
+            return True
+        if not isinstance(step.body, Fused):
+            return False
+        nest = Nest(step.body, self._arrays(step.inputs), self._arrays(step.outputs))
+        try:
+            self.kernels.add(nest)
+        except Unsupported:
+            return False
+        return True
+
+    def _same(self, step: Step) -> bool:
+        source, output = step.inputs[0], step.outputs[0]
+        if output in self.outputs:
+            size = self._nbytes(output)
+            if size:
+                self.kernels.commands.append(Copy(self._operand(output), self._operand(source), size))
+        else:
+            self.at[output] = self._operand(source)
+        return True
+
+    def _arrays(self, slots: tuple[int, ...]) -> tuple[Array, ...]:
+        return tuple([Array(self._operand(slot), self.program.values[slot].dtype.base) for slot in slots])
+
+    def _nbytes(self, slot: int) -> int:
+        value = self.program.values[slot]
+        shape: Any = value.shape
+        return int(prod(shape)) * int(value.dtype.base.np.itemsize)
+
+    def _operand(self, slot: int) -> Operand:
+        found = self.at.get(slot)
+        if found is None:
+            found = self.at[slot] = Operand("scratch", 0, self.kernels.take(self._nbytes(slot)))
+        return found
+
+
+_ALONE = (
+    (RULES.keys() - {"Cast"}) | REDUCES.keys() | COMPOSITES.keys() | NORMS.keys() | UNIFORM.keys()
+    | {"Cast", "BiasAdd", "BiasAddGrad", "Select", "L2Loss", "Tile"}
+)  # fmt: skip
+
+TABLE: dict[str, Emitter] = {FUSED: emit_fused, **dict.fromkeys(sorted(_ALONE), emit_alone)}
