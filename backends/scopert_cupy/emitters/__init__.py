@@ -7,6 +7,7 @@ from scopert_cupy.emitters import (
     assigning,
     diagonals,
     filling,
+    fused,
     gathering,
     joining,
     matmul,
@@ -19,6 +20,7 @@ from scopert_cupy.emitters import (
 
 #: Op -> what makes its commands.
 TABLE: dict[str, Emitter] = {
+    **fused.TABLE,
     **views.TABLE,
     **joining.TABLE,
     **padding.TABLE,

@@ -10,7 +10,7 @@ from scopert.backend import FUSED, Fetch, Fused, Program, Step, Value
 from scopert.program.passes.fuse import Fuse
 from scopert.program.passes.fuse_composite import COMPOSITES
 from scopert.program.passes.fuse_norm import NORMS
-from scopert.program.passes.fuse_table import REDUCES, RESHAPES, RULES, UNIFORM
+from scopert.program.passes.fuse_table import REDUCES, RESHAPES, RULES
 from scopert_cupy.command import Copy, Emitted, Fill, Operand
 from scopert_cupy.emit import Emitter, Request
 from scopert_cupy.fused.plan import Kernels
@@ -34,11 +34,9 @@ def emit_fused(request: Request) -> Emitted | None:
 
 def emit_alone(request: Request) -> Emitted | None:
     """The kernels of one operation: what the pass makes of it when it stands alone."""
-    program = _alone(request)
-    fused = Fuse()(program)
-    if not any(step.op == FUSED for step in fused.steps):
-        return None
-    return _Parts(request, fused).emitted()
+    if all(0 in (value.shape or ()) for value in request.outputs):
+        return Emitted(())
+    return _Parts(request, Fuse()(_alone(request))).emitted()
 
 
 def _alone(request: Request) -> Program:
@@ -46,10 +44,10 @@ def _alone(request: Request) -> Program:
     step = request.step
     inputs = list(dict.fromkeys(step.inputs))
     number = {slot: k for k, slot in enumerate((*inputs, *step.outputs))}
-    values = [
-        Value(k, request.program.values[slot].name, request.program.values[slot].dtype.base, request.program.values[slot].shape)
-        for slot, k in number.items()
-    ]  # fmt: skip
+    values = []
+    for slot, k in number.items():
+        value = request.program.values[slot]
+        values.append(Value(k, value.name, value.dtype.base, value.shape))
     constants = {number[slot]: request.program.constants[slot] for slot in inputs if slot in request.program.constants}
     alone = replace(
         step, inputs=tuple([number[slot] for slot in step.inputs]), outputs=tuple([number[s] for s in step.outputs]),
@@ -123,8 +121,7 @@ class _Parts:
 
 
 _ALONE = (
-    (RULES.keys() - {"Cast"}) | REDUCES.keys() | COMPOSITES.keys() | NORMS.keys() | UNIFORM.keys()
-    | {"Cast", "BiasAdd", "BiasAddGrad", "Select", "L2Loss", "Tile"}
+    RULES.keys() | REDUCES.keys() | COMPOSITES.keys() | NORMS.keys() | {"BiasAdd", "BiasAddGrad", "Select", "L2Loss"}
 )  # fmt: skip
 
 TABLE: dict[str, Emitter] = {FUSED: emit_fused, **dict.fromkeys(sorted(_ALONE), emit_alone)}

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from math import prod
 
-import numpy as np
-
 from scopert.program.expression import REDUCTIONS
 from scopert_cupy.command import Argument, Launch
 from scopert_cupy.fused.maps import indices_at_lane, load_one, load_pack, store_pack, uniform, varying

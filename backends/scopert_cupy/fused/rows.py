@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -249,15 +250,15 @@ class _Kernel:
             "rows", parameters(outputs, *more), write.text(), fibers=shape.group > 1,
             width=widest(self.nest, self.inner, shape.width), threads=shape.threads,
         )  # fmt: skip
-        number = np.uint64 if self.wide else np.uint32
+        size: type[np.unsignedinteger[Any]] = np.uint64 if self.wide else np.uint32
         arguments: list[Argument] = [*[a.at for a in self.nest.loads], *[a.at for a in self.nest.stores]]
         parts = 1
         if self.split is not None:
             parts = self.split.parts
             arguments += [array.at for array in self.split.arrays]
-        arguments.append(number(rows))
+        arguments.append(size(rows))
         if self.split is not None:
-            arguments.append(number(-(-shape.units // parts)))
+            arguments.append(size(-(-shape.units // parts)))
         grid = (-(-rows // together), parts, 1)
         return Launch(function, grid, (shape.threads, 1, 1), tuple(arguments), shape.shared if parts == 1 else 0)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pytest
 from backends.cupy.running import Bench, compiled
 from backends.fused_strategies import bodies, numbers
 from hypothesis import HealthCheck, given, settings
@@ -16,7 +15,7 @@ from scopert_cupy.fused.plan import Kernels
 from scopert_cupy.fused.space import Array, Nest
 from scopert_cupy.host.device import HostDevice
 
-from scopert.graph.dtypes import DType, as_dtype, bool_, float32
+from scopert.graph.dtypes import DType
 from scopert.program.expression import Fused, check
 
 TOLERANCE = {"float16": 2e-3, "bfloat16": 2e-2, "float32": 3e-5, "float64": 1e-12}
