@@ -7,8 +7,9 @@ from scopert_numpy.convolution import CONVOLUTIONS
 from scopert_numpy.into import INTO
 from scopert_numpy.matmul import MATMULS
 from scopert_numpy.optimizers import OPTIMIZERS
+from scopert_numpy.pooling import POOLINGS
 from scopert_numpy.segments import SEGMENTS
 
-KERNELS: tuple[Kernel, ...] = (*MATMULS, *CONVOLUTIONS, *OPTIMIZERS, *SEGMENTS, *INTO)
+KERNELS: tuple[Kernel, ...] = (*MATMULS, *CONVOLUTIONS, *POOLINGS, *OPTIMIZERS, *SEGMENTS, *INTO)
 
 __all__ = ["KERNELS"]
