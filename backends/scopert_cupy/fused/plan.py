@@ -113,8 +113,6 @@ class Kernels:
         if any(fused.nodes[n].value != columns for n in used):
             raise Unsupported("a reduction that is not over the columns is used")
         groups, rest = _groups(fused, {n for n in reduced(fused) if fused.nodes[n].value == columns})
-            fused, {*used, *[n for n in reduced(fused) if fused.nodes[n].value == columns_of(fused)]}
-        )
         needed: set[int] = set()
         for group in groups:
             needed |= closure(fused, [fused.nodes[fused.stores[k].node].args[0] for k in group], used) & used
