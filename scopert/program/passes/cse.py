@@ -56,12 +56,17 @@ class Cse:
 def _key(step: Step) -> Hashable | None:
     """What makes two steps equal; None where attributes cannot be compared."""
     inputs = tuple(sorted(step.inputs)) if COMMUTATIVE in step.traits else step.inputs
-    attrs = tuple(sorted((name, _frozen(value)) for name, value in step.origin.attrs.items() if name[0] != "_"))
+    attrs = tuple(sorted((name, _frozen(value)) for name, value in step.origin.attrs.items() if _counts(name)))
     try:
         hash(attrs)
     except TypeError:
         return None
     return step.op, inputs, attrs, step.copies
+
+
+def _counts(attribute: str) -> bool:
+    """Whether an attribute changes what is computed: of those with an underscore only one does."""
+    return attribute[0] != "_" or attribute == "_matmul_precision"
 
 
 def _frozen(value: Any) -> Hashable:
