@@ -9,6 +9,7 @@ import numpy as np
 
 from scopert.backend import Capabilities, DType, Executable, Kernel, Program, RunContext
 from scopert_numpy.executable import NumpyExecutable
+from scopert_numpy.handed_out import is_large
 from scopert_numpy.matmul import WithBlas, uses_blas
 from scopert_numpy.planned import PlannedExecutable
 
@@ -64,7 +65,8 @@ class NumpyBackend:
         for kernel in self.kernels():
             own.setdefault(kernel.op, []).append(kernel)
         executable: Executable
-        if program.memory is not None and program.memory.nbytes:
+        large = any(is_large(program.values[fetch.slot]) for fetch in program.fetches)
+        if program.memory is not None and (program.memory.nbytes or large):
             executable = PlannedExecutable(program, context, own, self.allocate, self.view)
         else:
             executable = NumpyExecutable(program, context, own)

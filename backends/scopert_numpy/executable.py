@@ -18,6 +18,7 @@ from scopert.backend import (
     TraceRow,
     last_uses,
 )
+from scopert_numpy.handed_out import HandedOut
 from scopert_numpy.quiet import quiet_for
 from scopert_numpy.steps import Binder, run_rows, run_traced
 
@@ -69,8 +70,10 @@ def check_shapes(shapes: Sequence[tuple[Any, Any]]) -> None:
             raise ShapesChanged(f"{variable.name} has the shape {variable.shape}, the program was made for {shape}")
 
 
-def results(fetches: Sequence[tuple[int, bool]], values: Sequence[Any]) -> list[Any]:
-    """What the caller gets: his alone from now on."""
+def results(
+    fetches: Sequence[tuple[int, bool]], values: Sequence[Any], handed: Mapping[int, HandedOut] | None = None
+) -> list[Any]:
+    """What the caller gets: his alone from now on. `handed` has memory for copies."""
     made: list[Any] = []
     for slot, shared in fetches:
         value = values[slot]
@@ -78,7 +81,7 @@ def results(fetches: Sequence[tuple[int, bool]], values: Sequence[Any]) -> list[
             if not value.ndim:
                 value = value[()]
             elif shared or not value.flags.writeable:
-                value = value.copy()
+                value = handed[slot].copy(value) if handed and slot in handed else value.copy()
         elif value is DEAD:
             raise _dead_fetch(len(made))
         made.append(value)

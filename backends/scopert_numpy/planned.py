@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from scopert.backend import (
     select_kernel_into,
 )
 from scopert_numpy.executable import check_shapes, results, variable_shapes
+from scopert_numpy.handed_out import HandedOut, is_large
 from scopert_numpy.quiet import quiet_for
 from scopert_numpy.steps import Binder, Row, run_rows, run_traced
 from scopert_numpy.verify import verified_into
@@ -51,6 +53,8 @@ class PlannedExecutable:
         self._template = self._binder.slots(program)
         lasting = program.constants.keys() | program.variables.keys()
         forget = [tuple([slot for slot in old if slot not in lasting]) for old in last_uses(program)]
+        fetched = dict.fromkeys([fetch.slot for fetch in program.fetches])
+        self._large = [slot for slot in fetched if is_large(program.values[slot])]
         self._plain_rows = self._binder.rows(program, forget)
         self._position = {id(step): number for number, step in enumerate(program.steps)}
         self._feeds = program.feeds
@@ -80,7 +84,7 @@ class PlannedExecutable:
                 self._quiet(run_rows, frame.rows, values)
             else:
                 self._quiet(run_traced, frame.rows, values, trace)
-            made = results(self._fetches, values)
+            made = results(self._fetches, values, frame.handed)
         except StepFailed as failure:
             values[:] = frame.initial
             raise self._explained(failure) from failure.__cause__
@@ -114,12 +118,14 @@ class PlannedExecutable:
             slot: self._view(workspace, offset, program.values[slot].shape, program.values[slot].dtype)
             for slot, offset in memory.offsets.items()
         }
+        values = program.values
+        handed = {slot: HandedOut(cast(Any, values[slot].shape), values[slot].dtype.np) for slot in self._large}
         initial = self._template.copy()
         rows: list[Row] = []
         filled: set[int] = set()
         fills: list[bool] = []
         for step, plain in zip(program.steps, self._plain_rows, strict=True):
-            outputs = [views.get(slot) for slot in step.outputs]
+            outputs = [views.get(slot, None if step.guards else handed.get(slot)) for slot in step.outputs]
             if step.outputs and step.outputs[0] in memory.views and step.inputs[0] in filled:
                 # The memory is there already, under another shape.
                 initial[step.outputs[0]] = views[step.outputs[0]]
@@ -131,14 +137,15 @@ class PlannedExecutable:
             if function is None:
                 rows.append(plain)
                 continue
-            filled.update(slot for slot, out in zip(step.outputs, outputs, strict=True) if out is not None)
+            filled.update(slot for slot in step.outputs if slot in views)
             rows.append((function, *plain[1:]))
         self._fills = fills
-        return _Frame([_forgetting_less(row, filled) for row in rows], initial)
+        return _Frame([_forgetting_less(row, filled) for row in rows], initial, handed)
 
     def _into(self, step: Step, plain: Callable[..., Any], outputs: list[Any]) -> Callable[..., Any] | None:
         """A function that fills these places."""
         if any(slot in self._memory.copied for slot in step.outputs):
+            outputs = [None if isinstance(out, HandedOut) else out for out in outputs]
             if step.copies:
                 plain = self._binder.bind(self._program, replace(step, copies=False))
                 return _copying_to(plain, outputs, np.array)
@@ -158,9 +165,10 @@ class PlannedExecutable:
 class _Frame:
     """A workspace for one run at a time: rows that are bound to it, and the values of slots between runs."""
 
-    __slots__ = ("initial", "rows", "values")
+    __slots__ = ("handed", "initial", "rows", "values")
 
-    def __init__(self, rows: list[Row], initial: list[Any]) -> None:
+    def __init__(self, rows: list[Row], initial: list[Any], handed: dict[int, HandedOut]) -> None:
+        self.handed = handed
         self.rows = rows
         self.initial = initial
         self.values = initial.copy()
@@ -180,21 +188,25 @@ def _bound(function: Callable[..., Any], out: Any) -> Callable[..., Any]:
 
 
 def _into_places(function: Callable[..., Any], outputs: list[Any], values: list[Value]) -> Callable[..., Any]:
-    """Outputs without a place are allocated in each run."""
-    missing: list[tuple[int, Any, Any]] = [
-        (number, value.shape or (), value.dtype.np)
-        for number, (out, value) in enumerate(zip(outputs, values, strict=True))
-        if out is None
-    ]
+    """Outputs without a place get new memory in each run."""
+    missing: list[tuple[int, Callable[[], Any]]] = []
+    for number, (out, value) in enumerate(zip(outputs, values, strict=True)):
+        if out is None:
+            missing.append((number, partial(np.empty, value.shape or (), value.dtype.np)))
+        elif isinstance(out, HandedOut):
+            missing.append((number, out.new))
     if len(outputs) == 1:
-        return _bound(function, outputs[0])
+        if not missing:
+            return _bound(function, outputs[0])
+        new = missing[0][1]
+        return lambda *inputs: function(*inputs, out=new())
     if not missing:
         return _bound(function, tuple(outputs))
 
     def call(*inputs: Any) -> Any:
         given = outputs.copy()
-        for number, shape, dtype in missing:
-            given[number] = np.empty(shape, dtype)
+        for number, new in missing:
+            given[number] = new()
         return function(*inputs, out=tuple(given))
 
     return call
