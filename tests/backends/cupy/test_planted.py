@@ -150,7 +150,7 @@ def test_a_missing_barrier_gives_a_wrong_result_even_without_checks(modules: Any
 
 
 def test_blocks_that_write_the_same_place_are_caught(modules: Any) -> None:
-    with pytest.raises(DeviceError, match="race: .* that another block of the launch wrote"):
+    with pytest.raises(DeviceError, match=r"race: .* that another block of the launch wrote"):
         launch(modules, "between_blocks", 0, grid=2)
     launch(modules, "between_blocks", 1, grid=2)
 
@@ -212,7 +212,7 @@ def test_an_access_out_of_bounds_is_caught(modules: Any, name: str, index: int, 
 
 @pytest.mark.parametrize("name", ["vector_from", "vector_to", "word_from"])
 def test_a_misaligned_vector_access_is_caught(modules: Any, name: str) -> None:
-    with pytest.raises(DeviceError, match="misaligned access: thread .*, line .* is not a multiple of"):
+    with pytest.raises(DeviceError, match=r"misaligned access: thread .*, line .* is not a multiple of"):
         launch(modules, name, 1, arrays=2, block=1)
     launch(modules, name, 4, arrays=2, block=1)
 
