@@ -8,6 +8,7 @@ All work goes to one stream per device, in order.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
@@ -82,9 +83,13 @@ class Device(Protocol):
     def xp(self) -> Any:
         """The array namespace of its views: CuPy, or NumPy."""
 
+    def ordered(self) -> AbstractContextManager[None]:
+        """Within, what `xp` computes in this thread comes in order with the device's commands."""
+
     # Memory.
 
-    def allocate(self, nbytes: int) -> Allocation: ...
+    def allocate(self, nbytes: int, shareable: bool = False) -> Allocation:
+        """Memory of no defined content; of `shareable` memory other processes may be given a handle."""
 
     def free_memory(self) -> int:
         """Bytes that may still be had."""
@@ -107,6 +112,14 @@ class Device(Protocol):
     def copy(self, target: Address, source: Address, nbytes: int) -> None: ...
 
     def fill(self, target: Address, byte: int, nbytes: int) -> None: ...
+
+    # Other processes.
+
+    def export(self, allocation: Allocation) -> bytes:
+        """What another process attaches shareable memory by; it is valid while this process holds the memory."""
+
+    def attach(self, handle: bytes, nbytes: int) -> Allocation:
+        """The memory of another process."""
 
     # Work.
 

@@ -96,9 +96,7 @@ class CupyExecutable:
         allocation = self.constants = self.backend.allocate(nbytes)
         for spot, array in self.plan.tables:
             if array.nbytes:
-                self.backend.device.copy_in(
-                    allocation.address + spot.offset, np.ascontiguousarray(array), array.nbytes
-                )
+                self.backend.device.copy_in(allocation.address + spot.offset, np.ascontiguousarray(array), array.nbytes)
         self.backend.clock.wait()
 
     def function(self, name: str) -> Any:

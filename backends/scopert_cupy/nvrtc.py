@@ -91,6 +91,11 @@ def version() -> str:
     return ".".join(map(str, _nvrtc().getVersion()))
 
 
+def architectures() -> tuple[int, ...]:
+    """What it compiles for: 80 for ``sm_80``."""
+    return tuple(_nvrtc().getSupportedArchs())
+
+
 def whole(source: str) -> str:
     """What is compiled for some functions: they follow the prelude."""
     return f'{preamble()}\n#line 1 "kernels"\n{source}'

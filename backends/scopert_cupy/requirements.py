@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
+
 from scopert_cupy.failures import DeviceError
 
 #: The oldest architecture that NVRTC of CUDA 13 compiles for.
@@ -37,6 +40,41 @@ def check_driver(driver: int, runtime: int) -> None:
             f"The driver supports CUDA {_text(driver)}, but CuPy was built for CUDA {_text(runtime)}. Update the "
             f"driver, or install the CuPy that fits it: pip install 'scopert[{package}]'."
         )
+
+
+def check_process(opened_in: int) -> None:
+    """DeviceError in a child that was forked after the device was opened: CUDA does not work there."""
+    if os.getpid() != opened_in:
+        raise DeviceError(
+            f"This process was forked from process {opened_in} after that had opened the device, and CUDA cannot be "
+            f"used in such a child. Start workers with multiprocessing's 'spawn' or 'forkserver', or open the first "
+            f"session after the fork."
+        )
+
+
+def choose_architecture(capability: tuple[int, int], compiled_for: Sequence[int]) -> str:
+    """What to compile for: the newest architecture that a compiler knows and a card runs.
+
+    Parameters
+    ----------
+    capability : tuple of int
+    compiled_for : sequence of int
+        What NVRTC compiles for: 80 for ``sm_80``.
+
+    Raises
+    ------
+    DeviceError
+        If NVRTC is older than the card.
+    """
+    major, minor = capability
+    fits = [each for each in compiled_for if each // 10 == major and each % 10 <= minor]
+    if not fits:
+        known = ", ".join(f"{each // 10}.{each % 10}" for each in sorted(compiled_for))
+        raise DeviceError(
+            f"NVRTC does not compile for compute capability {major}.{minor}; it knows {known}. "
+            f"Install a newer CuPy or NVRTC."
+        )
+    return f"sm_{max(fits)}"
 
 
 def _text(version: int) -> str:

@@ -59,9 +59,7 @@ class Symbol:
 
     __slots__ = ("_trace", "kind", "name", "shape", "uniform")
 
-    def __init__(
-        self, trace: _Trace, name: str, uniform: bool, kind: str = "A", shape: tuple[int, ...] = ()
-    ) -> None:
+    def __init__(self, trace: _Trace, name: str, uniform: bool, kind: str = "A", shape: tuple[int, ...] = ()) -> None:
         self._trace, self.name, self.uniform, self.kind, self.shape = trace, name, uniform, kind, shape
 
     def write_view(self) -> Symbol:

@@ -6,6 +6,7 @@ import os
 import re
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,8 +16,17 @@ from scopert.backend import DType
 from scopert_cupy.device import Address, Allocation, Extent, Facts
 from scopert_cupy.failures import DeviceError, OutOfMemory
 from scopert_cupy.host import builder, gemm
-from scopert_cupy.host.memory import POISON, Checks, HostAllocation, bytes_at, check_fences
+from scopert_cupy.host.memory import (
+    POISON,
+    Checks,
+    HostAllocation,
+    attached_memory,
+    bytes_at,
+    check_fences,
+    shared_memory,
+)
 from scopert_cupy.live import Live
+from scopert_cupy.requirements import check_process
 
 _KINDS = {0: "a pointer", 1: "a float", 2: "a signed integer", 3: "an unsigned integer", 4: "a structure"}
 _BOUNDS = re.compile(r"__launch_bounds__\(\s*(\d+)[^)]*\)\s*(?:void\s+)?(\w+)\s*\(")
@@ -88,6 +98,7 @@ class HostDevice:
         )  # fmt: skip
         self.seed = int(os.environ.get("SCOPERT_CUPY_HOST_SEED", "0")) if seed is None else seed
         self.checked = os.environ.get("SCOPERT_CUPY_HOST_CHECK") == "1" if checked is None else checked
+        self._process = os.getpid()
         self._live = Live()
         self._pinned = Live()
         self._checks = Checks(self._live)
@@ -103,13 +114,17 @@ class HostDevice:
 
     # Memory.
 
-    def allocate(self, nbytes: int) -> Allocation:
+    def ordered(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def allocate(self, nbytes: int, shareable: bool = False) -> Allocation:
+        check_process(self._process)
         self._refuse_in_capture("allocate")
         if nbytes < 0:
             raise DeviceError(f"cannot allocate {nbytes} bytes")
         if nbytes > self.free_memory():
             raise OutOfMemory(f"the device has {self.free_memory()} bytes free, {nbytes} were asked for")
-        return HostAllocation(nbytes, self._live)
+        return HostAllocation(nbytes, self._live, shared_memory(nbytes) if shareable else None)
 
     def free_memory(self) -> int:
         return self.facts.memory - self._live.nbytes
@@ -167,6 +182,15 @@ class HostDevice:
         self._in_bounds("fill", target, nbytes)
         self._do(lambda: _assign(bytes_at(target, nbytes), byte), target)
 
+    # Other processes.
+
+    def export(self, allocation: Allocation) -> bytes:
+        assert isinstance(allocation, HostAllocation)
+        return allocation.handle()
+
+    def attach(self, handle: bytes, nbytes: int) -> Allocation:
+        return HostAllocation(nbytes, self._live, attached_memory(handle, nbytes))
+
     # Work.
 
     def compile(self, source: str, names: Sequence[tuple[str, bool]]) -> HostModule:
@@ -175,7 +199,7 @@ class HostDevice:
         return HostModule(library, _launch_bounds(source))
 
     def launch(
-        self, function: LoadedFunction, grid: Extent, block: Extent, shared: int, arguments: Sequence[Any]
+        self, function: Any, grid: Extent, block: Extent, shared: int, arguments: Sequence[Any]
     ) -> None:
         entry = function.entry
         self._check_launch(function, grid, block, shared)
@@ -234,13 +258,15 @@ class HostDevice:
             raise DeviceError("no capture has begun")
         return recording
 
-    def replay(self, recording: HostRecording) -> None:
+    def replay(self, recording: Any) -> None:
+        check_process(self._process)
         self._refuse_in_capture("replay")
         with self._lock:
             for command in recording.commands:
                 command()
 
     def synchronize(self) -> None:
+        check_process(self._process)
         self._refuse_in_capture("synchronize")
         with self._lock:
             promises, self._promises = self._promises, []
@@ -258,6 +284,7 @@ class HostDevice:
 
     def _do(self, command: Callable[[], None], *keeps: Any) -> None:
         """Runs a command, or records it with the memory behind the addresses in `keeps`."""
+        check_process(self._process)
         with self._lock:
             if self._recording is None:
                 command()

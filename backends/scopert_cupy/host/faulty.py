@@ -93,9 +93,9 @@ class FaultyDevice(HostDevice):
         if self._strikes(call):
             raise _FAULTS[call](f"{call}: refused by the fault injector (call {self.calls[call]})")
 
-    def allocate(self, nbytes: int) -> Allocation:
+    def allocate(self, nbytes: int, shareable: bool = False) -> Allocation:
         self._meet("allocate")
-        return super().allocate(nbytes)
+        return super().allocate(nbytes, shareable)
 
     def pinned(self, nbytes: int) -> Any:
         self._meet("pinned")
@@ -147,7 +147,7 @@ class FaultyDevice(HostDevice):
             raise
         return super().end_capture()
 
-    def replay(self, recording: HostRecording) -> None:
+    def replay(self, recording: Any) -> None:
         self._meet("replay")
         super().replay(recording)
 

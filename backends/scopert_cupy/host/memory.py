@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import mmap
+import os
 import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,24 +25,76 @@ _FENCE_BYTE = 0xA5
 POISON = 0xFF
 
 
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """Memory that several processes see: an anonymous file of the system.
+
+    Attributes
+    ----------
+    raw : numpy.ndarray
+        All of it, fences included.
+    handle : bytes
+    fresh : bool
+        It was made here, and nobody has filled it yet.
+    """
+
+    raw: Any
+    handle: bytes
+    fresh: bool
+
+
+def shared_memory(nbytes: int) -> Shared:
+    """Memory that can be exported."""
+    file = os.memfd_create("scopert")
+    os.ftruncate(file, _room(nbytes))
+    made = mmap.mmap(file, _room(nbytes))
+    raw = np.frombuffer(made, np.uint8)
+    # The file is reached through this process, so its number must stay valid as long as the memory.
+    weakref.finalize(made, os.close, file)
+    return Shared(raw, f"{os.getpid()}:{file}".encode().ljust(64, b"\0"), True)
+
+
+def attached_memory(handle: bytes, nbytes: int) -> Shared:
+    """The memory that another process exported."""
+    process, _, file = handle.rstrip(b"\0").decode().partition(":")
+    try:
+        with open(f"/proc/{process}/fd/{file}", "r+b") as opened:
+            raw = np.frombuffer(mmap.mmap(opened.fileno(), _room(nbytes)), np.uint8)
+    except (OSError, ValueError) as error:
+        raise DeviceError(f"attach: no process exports memory under this handle: {error}") from error
+    return Shared(raw, handle, False)
+
+
+def _room(nbytes: int) -> int:
+    """Bytes of memory for an allocation, its fences and its alignment."""
+    return -(-nbytes // _ALIGNMENT) * _ALIGNMENT + 2 * FENCE + _ALIGNMENT
+
+
 class HostAllocation:
     """A part of host memory that stands for device memory."""
 
-    __slots__ = ("__weakref__", "address", "array", "nbytes")
+    __slots__ = ("__weakref__", "_handle", "address", "array", "nbytes")
 
-    def __init__(self, nbytes: int, live: Live) -> None:
-        rounded = -(-nbytes // _ALIGNMENT) * _ALIGNMENT
-        raw = np.empty(rounded + 2 * FENCE + _ALIGNMENT, np.uint8)
+    def __init__(self, nbytes: int, live: Live, shared: Shared | None = None) -> None:
+        raw = np.empty(_room(nbytes), np.uint8) if shared is None else shared.raw
         begin = -raw.ctypes.data % _ALIGNMENT + FENCE
-        raw[:begin] = _FENCE_BYTE
-        raw[begin : begin + nbytes] = POISON
-        raw[begin + nbytes :] = _FENCE_BYTE
+        if shared is None or shared.fresh:
+            raw[:begin] = _FENCE_BYTE
+            raw[begin : begin + nbytes] = POISON
+            raw[begin + nbytes :] = _FENCE_BYTE
         self.nbytes = nbytes
         self.address = raw.ctypes.data + begin
         self.array = raw[begin : begin + nbytes]
+        self._handle = None if shared is None else shared.handle
         # Views of the array keep `raw` and not this object, so the memory is free when `raw` goes.
         live.add(self.address, nbytes, raw)
         weakref.finalize(raw, live.remove, self.address).atexit = False
+
+    def handle(self) -> bytes:
+        """What another process attaches it by."""
+        if self._handle is None:
+            raise DeviceError("export: this memory was not allocated as shareable")
+        return self._handle
 
 
 class Checks:
