@@ -198,9 +198,7 @@ class HostDevice:
         library = builder.build(source, names, self.checked)
         return HostModule(library, _launch_bounds(source))
 
-    def launch(
-        self, function: Any, grid: Extent, block: Extent, shared: int, arguments: Sequence[Any]
-    ) -> None:
+    def launch(self, function: Any, grid: Extent, block: Extent, shared: int, arguments: Sequence[Any]) -> None:
         entry = function.entry
         self._check_launch(function, grid, block, shared)
         if len(arguments) != len(entry.takes):

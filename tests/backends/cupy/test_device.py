@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -115,6 +118,57 @@ def test_a_write_past_an_end_is_found_at_the_next_synchronisation(device: HostDe
     device.launch(module.function("past_the_end"), (1, 1, 1), (1, 1, 1), 0, [np.uint64(memory.address), np.int32(5)])
     with pytest.raises(DeviceError, match=r"out-of-bounds write: 4 bytes after an allocation of 16 bytes .* 4 bytes away"):
         device.synchronize()
+
+
+# Other processes.
+
+
+def test_memory_is_shared_with_another_process(device: HostDevice) -> None:
+    values = np.arange(100, dtype=np.float32)
+    memory = device.allocate(values.nbytes, shareable=True)
+    device.copy_in(memory.address, values, values.nbytes)
+    code = f"""
+import numpy as np
+from scopert.backend import as_dtype
+from scopert_cupy.host.device import HostDevice
+device = HostDevice()
+memory = device.attach({device.export(memory)!r}, 400)
+view = device.view(memory, 0, (100,), as_dtype("float32"))
+print(view.sum())
+view[:] = 7
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "4950.0", done.stderr
+    np.testing.assert_array_equal(get(device, memory, (100,)), 7)
+    handle = device.export(memory)
+    del memory
+    gc.collect()
+    with pytest.raises(DeviceError, match="no process exports"):
+        device.attach(handle, 400)
+    with pytest.raises(DeviceError, match="not allocated as shareable"):
+        device.export(device.allocate(4))
+
+
+def test_a_forked_child_cannot_use_the_device(device: HostDevice, module: Any) -> None:
+    memory = device.allocate(16)
+    calls = [
+        lambda: device.allocate(16), lambda: device.synchronize(), lambda: add(device, module, memory, 1, 4),
+        lambda: device.fill(memory.address, 0, 16),
+    ]  # fmt: skip
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        refused = []
+        for call in calls:
+            try:
+                call()
+            except DeviceError as error:
+                refused.append("forked" in str(error) and "spawn" in str(error))
+        os.write(writer, repr(refused).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert os.read(reader, 100).decode() == repr([True] * 4)
+    device.synchronize()
 
 
 # Order.
