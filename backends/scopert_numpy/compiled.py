@@ -17,6 +17,9 @@ from scopert_numpy.native import open_engine, unavailable
 _LOG = logging.getLogger("scopert")
 
 
+#: A program of so few steps is no place for straights.
+_FEW = 3
+
 _engine = cache(open_engine)
 
 
@@ -34,39 +37,44 @@ def _machine() -> Any:
     return None
 
 
-def fused_callables(program: Program) -> dict[Step, Callable[..., Any]]:
-    """A function for each FUSED step of a program, ``f(*inputs, out=None)``; all are compiled together.
+class FusedSteps:
+    """The FUSED steps of a program, which has static shapes as every program with such steps; compiled together."""
 
-    Parameters
-    ----------
-    program : Program
-        With static shapes, as every program that has such steps.
-    """
-    fused = [step for step in program.steps if step.op == FUSED]
-    calls: dict[Step, Callable[..., Any]] = {step: call for step in fused if (call := lone_call(program, step))}
-    steps = [step for step in fused if step not in calls]
-    machine = _machine() if steps else None
-    if machine is None:
-        return calls | {step: blocked(program, step) for step in steps}
-    bodies = []
-    for step in steps:
-        assert isinstance(step.body, Fused)
-        inputs, outputs = ([program.values[slot].dtype for slot in slots] for slots in (step.inputs, step.outputs))
-        bodies.append((step.body, inputs, outputs))
-    codes = machine.compile(bodies)
-    for number, reason in machine.refused.items():
-        _LOG.debug("no machine code for the fused step %s: %s", steps[number].origin.name, reason)
-    return calls | {
-        step: blocked(program, step) if code is None else _caller(code, program, step)
-        for step, code in zip(steps, codes, strict=True)
-    }
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        fused = [step for step in program.steps if step.op == FUSED]
+        self._lone = {step: call for step in fused if (call := lone_call(program, step))}
+        #: Machine code by step, where there is any; None where it runs in NumPy.
+        self.codes: dict[Step, Any] = dict.fromkeys(fused)
+        # Where a step stands among others that machine code runs, it is part of their call.
+        steps = fused if len(program.steps) > _FEW else [step for step in fused if step not in self._lone]
+        machine = _machine() if steps else None
+        if machine is None:
+            return
+        bodies = []
+        for step in steps:
+            assert isinstance(step.body, Fused)
+            inputs, outputs = ([program.values[slot].dtype for slot in slots] for slots in (step.inputs, step.outputs))
+            bodies.append((step.body, inputs, outputs))
+        for number, (step, code) in enumerate(zip(steps, machine.compile(bodies), strict=True)):
+            self.codes[step] = code
+            if code is None:
+                reason = machine.refused.get(number, "")
+                _LOG.debug("no machine code for the fused step %s: %s", step.origin.name, reason)
+            else:
+                constants = program.constants
+                code.hold({n: np.ascontiguousarray(constants[s]) for n, s in enumerate(step.inputs) if s in constants})
+
+    def callable(self, step: Step) -> Callable[..., Any]:
+        """``f(*inputs, out=None)``."""
+        if step in self._lone:
+            return self._lone[step]
+        code = self.codes[step]
+        return blocked(self._program, step) if code is None else _caller(code, self._program, step)
 
 
 def _caller(code: Any, program: Program, step: Step) -> Callable[..., Any]:
-    constants = program.constants
-    held = {n: np.ascontiguousarray(constants[slot]) for n, slot in enumerate(step.inputs) if slot in constants}
-    code.hold(held)
-    given = [number for number in range(len(step.inputs)) if number not in held]
+    given = [number for number, slot in enumerate(step.inputs) if slot not in program.constants]
     values = [program.values[slot] for slot in step.outputs]
     shapes: list[tuple[Any, Any]] = [(value.shape or (), value.dtype.np) for value in values]
     single = len(shapes) == 1

@@ -38,6 +38,9 @@ def lone_call(program: Program, step: Step) -> Callable[..., Any] | None:
         if not alone and (own != shape or not _whole(access, strides, body.extents)):
             return None
     operands = [body.nodes[arg] for arg in work[0].args]
+    whole = {number for number, slot in enumerate(step.inputs) if program.values[slot].shape == shape}
+    if prod(shape) > 1 and not any(node.op == "load" and node.value in whole for node in operands):
+        return None  # numbers alone give a number
     call = _caller(UFUNCS[work[0].op], operands)
     if all(node.dtype is result.dtype for node in operands):
         return call

@@ -19,7 +19,6 @@ from scopert.backend import (
     StepFailed,
     TraceRow,
     Value,
-    last_uses,
     select_kernel_into,
 )
 from scopert_numpy.executable import check_shapes, results, variable_shapes
@@ -51,11 +50,9 @@ class PlannedExecutable:
         self._view = view
         self._binder = Binder(context, kernels)
         self._template = self._binder.slots(program)
-        lasting = program.constants.keys() | program.variables.keys()
-        forget = [tuple([slot for slot in old if slot not in lasting]) for old in last_uses(program)]
         fetched = dict.fromkeys([fetch.slot for fetch in program.fetches])
         self._large = [slot for slot in fetched if is_large(program.values[slot])]
-        self._plain_rows = self._binder.rows(program, forget)
+        self._plain_rows = self._binder.rows(program, [()] * len(program.steps))
         self._position = {id(step): number for number, step in enumerate(program.steps)}
         self._feeds = program.feeds
         self._quiet = quiet_for(program)
@@ -121,26 +118,43 @@ class PlannedExecutable:
         values = program.values
         handed = {slot: HandedOut(cast(Any, values[slot].shape), values[slot].dtype.np) for slot in self._large}
         initial = self._template.copy()
-        rows: list[Row] = []
         filled: set[int] = set()
+        straights = None
+        if not self._binder.verifies:
+            from scopert_numpy.native import unavailable
+
+            if unavailable() is None:
+                from scopert_numpy.straight_rows import straight_rows
+
+                straights = straight_rows(program, views, handed, self._binder)
+        rows: list[Row] = []
         fills: list[bool] = []
         for step, plain in zip(program.steps, self._plain_rows, strict=True):
+            fills.append(False)
+            if straights is not None and straights.take(step, plain, filled):
+                continue
             outputs = [views.get(slot, None if step.guards else handed.get(slot)) for slot in step.outputs]
             if step.outputs and step.outputs[0] in memory.views and step.inputs[0] in filled:
                 # The memory is there already, under another shape.
                 initial[step.outputs[0]] = views[step.outputs[0]]
                 filled.add(step.outputs[0])
-                fills.append(False)
                 continue
+            row = plain
             function = None if all(out is None for out in outputs) else self._into(step, plain[0], outputs)
-            fills.append(function is not None)
-            if function is None:
-                rows.append(plain)
-                continue
-            filled.update(slot for slot in step.outputs if slot in views)
-            rows.append((function, *plain[1:]))
+            if function is not None:
+                fills[-1] = True
+                filled.update(slot for slot in step.outputs if slot in views)
+                row = (function, *plain[1:])
+            if straights is None:
+                rows.append(row)
+            else:
+                straights.leave(row, filled)
+        if straights is not None:
+            rows = straights.finish()
+            initial = [old if new is None else new for new, old in zip(straights.known, initial, strict=True)]
         self._fills = fills
-        return _Frame([_forgetting_less(row, filled) for row in rows], initial, handed)
+        lasting = {slot for slot, value in enumerate(initial) if value is not None}
+        return _Frame(_forgetting(rows, lasting | filled | {slot for slot, _ in self._fetches}), initial, handed)
 
     def _into(self, step: Step, plain: Callable[..., Any], outputs: list[Any]) -> Callable[..., Any] | None:
         """A function that fills these places."""
@@ -174,10 +188,17 @@ class _Frame:
         self.values = initial.copy()
 
 
-def _forgetting_less(row: Row, filled: set[int]) -> Row:
-    """The row without slots whose memory stays: their views are made once."""
-    function, inputs, outputs, one, forget, step = row
-    return function, inputs, outputs, one, tuple([slot for slot in forget if slot not in filled]), step
+def _forgetting(rows: Sequence[Row], lasting: set[int]) -> list[Row]:
+    """The rows, each with the slots that no later one needs: all but those that are `lasting`."""
+    made: list[Row] = []
+    seen = set(lasting)
+    for function, inputs, outputs, one, _, step in reversed(rows):
+        slots = dict.fromkeys((*inputs, *((outputs,) if one else outputs)))
+        last = tuple([slot for slot in slots if slot not in seen])
+        seen.update(last)
+        made.append((function, inputs, outputs, one, last, step))
+    made.reverse()
+    return made
 
 
 def _bound(function: Callable[..., Any], out: Any) -> Callable[..., Any]:

@@ -26,6 +26,8 @@ from scopert.backend import (
     select_kernel,
     verifying,
 )
+from scopert_numpy.compiled import FusedSteps
+from scopert_numpy.straight import Straight
 from scopert_numpy.verify import verified
 
 # (function, inputs with the guards first, output or outputs, has one output, slots to forget afterwards, step)
@@ -39,7 +41,7 @@ class Binder:
         self.context = context
         self._kernels = kernels
         self.verifies = verifying()
-        self._fused: dict[Step, Callable[..., Any]] = {}
+        self._fused: dict[int, FusedSteps] = {}
 
     def slots(self, program: Program) -> list[Any]:
         """The values of all slots before a run."""
@@ -64,6 +66,13 @@ class Binder:
             rows.append((function, (*step.guards, *step.inputs), outputs, one, old, step))
         return rows
 
+    def fused(self, program: Program) -> FusedSteps:
+        """The FUSED steps of a program of this executable, compiled."""
+        found = self._fused.get(id(program))
+        if found is None:
+            found = self._fused[id(program)] = FusedSteps(program)
+        return found
+
     def bind(self, program: Program, step: Step) -> Callable[..., Any]:
         """The callable of a step, without regard to its guards."""
         if step.op == READ:
@@ -77,11 +86,7 @@ class Binder:
 
             function = together(step, self._own_kernel)
         elif step.op == FUSED:
-            if step not in self._fused:
-                from scopert_numpy.compiled import fused_callables
-
-                self._fused.update(fused_callables(program))
-            return self._fused[step]
+            return self.fused(program).callable(step)
         else:
             function = self._own_kernel(step)
         if WRITES in step.traits:
@@ -182,10 +187,14 @@ def run_traced(rows: Sequence[Row], values: list[Any], trace: list[TraceRow]) ->
     try:
         for row in rows:
             function, inputs, outputs, one, forget, step = row
-            start = perf_counter_ns()
-            run_rows(((function, inputs, outputs, one, (), step),), values)
-            end = perf_counter_ns()
-            trace.append((step, start, end, sum([getattr(values[slot], "nbytes", 0) for slot in step.outputs])))
+            if isinstance(function, Straight):
+                for slot, item in zip(outputs, function.traced([values[s] for s in inputs], trace), strict=True):
+                    values[slot] = item
+            else:
+                start = perf_counter_ns()
+                run_rows(((function, inputs, outputs, one, (), step),), values)
+                end = perf_counter_ns()
+                trace.append((step, start, end, sum([getattr(values[slot], "nbytes", 0) for slot in step.outputs])))
             for slot in forget:
                 values[slot] = None
     finally:

@@ -68,6 +68,11 @@ class Pool:
         else:
             self._started().run(function, table, units, chunks)
 
+    def native_state(self) -> int:
+        """Where the state of workers that wait in machine code is; 0 if they do not."""
+        team = self._started() if self.threads > 1 else None
+        return team.state if isinstance(team, _NativeTeam) else 0
+
     def parallel_for(self, function: Callable[[int, int], Any], n: int, grain: int = 1) -> None:
         """Calls ``function(lo, hi)`` for ranges that make up ``range(n)``, each of at least about `grain`.
 
@@ -130,9 +135,9 @@ class _NativeTeam:
         self._functions = functions
         self._memory = np.zeros(STATE_BYTES + 64, np.uint8)
         start = self._memory.ctypes.data
-        self._state = start + -start % 64
-        functions.prepare(self._state)
-        self._quiet = quiet_word(self._state)
+        self.state = start + -start % 64
+        functions.prepare(self.state)
+        self._quiet = quiet_word(self.state)
         self._dispatch = functions.dispatch
         for number in range(threads - 1):
             # The state must outlive the threads, which end with the process.
@@ -140,14 +145,14 @@ class _NativeTeam:
             worker.start()
 
     def _work(self) -> None:
-        self._functions.work(self._state, _SPINS)
+        self._functions.work(self.state, _SPINS)
 
     def run(self, function: int, table: int, units: int, chunks: int) -> None:
-        self._dispatch(self._state, function, table, units, chunks)
+        self._dispatch(self.state, function, table, units, chunks)
 
     def run_python(self, call: Callable[[int, int, int, int], None], n: int, chunks: int) -> None:
         callback = NATIVE(call)
-        self._dispatch(self._state, ctypes.cast(callback, ctypes.c_void_p).value, 0, n, chunks)
+        self._dispatch(self.state, ctypes.cast(callback, ctypes.c_void_p).value, 0, n, chunks)
 
     def rest(self, quiet: bool) -> None:
         self._quiet.value = int(quiet)
@@ -306,8 +311,9 @@ def blas_threads(threads: int) -> Iterator[None]:
         library.use(before)
 
 
-def _blas_functions() -> tuple[Any, Any]:
-    """OpenBLAS' own functions in the library that NumPy loaded; loading it again gives the same one."""
+@cache
+def blas_library() -> tuple[Any, str, str]:
+    """OpenBLAS as NumPy loaded it (loading it again gives the same one), and what stands around its names."""
     root = Path(np.__file__).parent
     folders = [root.parent / "numpy.libs", root / ".dylibs", root / ".libs"]
     for folder in folders:
@@ -318,10 +324,19 @@ def _blas_functions() -> tuple[Any, Any]:
                 continue
             for prefix, suffix in (("scipy_", "64_"), ("", "64_"), ("scipy_", ""), ("", "")):
                 try:
-                    return (library[f"{prefix}openblas_get_num_threads{suffix}"],
-                            library[f"{prefix}openblas_set_num_threads{suffix}"])  # fmt: skip
+                    library[f"{prefix}openblas_get_num_threads{suffix}"]
                 except AttributeError:
                     continue
+                return library, prefix, suffix
+    return None, "", ""
+
+
+def _blas_functions() -> tuple[Any, Any]:
+    """What reads and what sets the number of threads."""
+    library, prefix, suffix = blas_library()
+    if library is not None:
+        return (library[f"{prefix}openblas_get_num_threads{suffix}"],
+                library[f"{prefix}openblas_set_num_threads{suffix}"])  # fmt: skip
     try:
         from threadpoolctl import ThreadpoolController
     except ImportError:

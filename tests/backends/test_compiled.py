@@ -28,9 +28,14 @@ def expected():
     return y, np.exp(y.T)
 
 
+def callables(program):
+    fused = compiled.FusedSteps(program)
+    return {step: fused.callable(step) for step in program.steps}
+
+
 def run(program, arrays, into=False):
     values = dict(program.constants) | dict(zip(program.feeds, arrays, strict=True))
-    functions = compiled.fused_callables(program)
+    functions = callables(program)
     assert functions and all(step.op == FUSED for step in functions)
     for step, function in functions.items():
         out = [np.full(program.values[slot].shape, np.nan, np.float32) for slot in step.outputs]
@@ -63,9 +68,9 @@ def test_what_machine_code_refuses_runs_in_numpy(program, monkeypatch):
         def compile(self, bodies):
             return [None] * len(bodies)
 
-    assert not any(isinstance(function, Blocked) for function in compiled.fused_callables(program).values())
+    assert not any(isinstance(function, Blocked) for function in callables(program).values())
     monkeypatch.setattr(compiled, "_machine", Refusing)
-    assert all(isinstance(function, Blocked) for function in compiled.fused_callables(program).values())
+    assert all(isinstance(function, Blocked) for function in callables(program).values())
 
 
 @pytest.mark.skipif(unavailable() is not None, reason=str(unavailable()))

@@ -33,6 +33,7 @@ def calls(build, *shapes, dtype=tf.float32):
         (lambda x: tf.exp(x) + 1.0, [(3, 4)]),
         (lambda x: x + tf.range(5.0), [(5,)]),
         (lambda x: tf.reduce_sum(x), [(5,)]),
+        (lambda x: tf.zeros([2, 2]) * x, [()]),
     ],
 )
 def test_the_numbers_of_the_plain_path(build, shapes):

@@ -3,6 +3,8 @@
 A job is a function and a number of chunks. Its *ticket*, one word, counts the chunks that nobody has taken yet, with
 the number of the job above them; a thread takes a chunk by decrementing it, atomically. The caller takes part, then
 waits until all chunks are done. Workers that find nothing to do look again for some microseconds, then sleep.
+
+A *straight* is a list of jobs, run one after the other in one call; while it runs, workers do not sleep.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ import numpy as np
 from scopert_numpy.native import jit
 
 # Words of the state, a cache line apart where threads would get in each other's way.
-_TICKET, _DONE, _JOB, _SLEEPERS, _BUSY, _QUIET, _MUTEX, _CONDITION = 0, 8, 16, 24, 32, 33, 40, 56
+_TICKET, _DONE, _JOB, _SLEEPERS, _BUSY, _QUIET, _STAY, _MUTEX, _CONDITION = 0, 8, 16, 24, 32, 33, 34, 40, 56
 STATE_BYTES = 8 * 80
 _CHAINS = 8
 
@@ -99,7 +101,11 @@ idle:
   %silent = load atomic i64, ptr %quiet monotonic, align 8
   %limit = select i1 ISQUIET, i64 0, i64 %spins
   %tired = icmp ugt i64 %more, %limit
-  br i1 %tired, label %sleep, label %again
+  %stay = getelementptr i64, ptr %state, i64 STAY
+  %stays = load atomic i64, ptr %stay monotonic, align 8
+  %free = icmp eq i64 %stays, 0
+  %leaves = and i1 %tired, %free
+  br i1 %leaves, label %sleep, label %again
 again:
   PAUSE
   br label %awake
@@ -111,7 +117,10 @@ check:
   %ticket = load atomic i64, ptr %state seq_cst, align 64
   %left = and i64 %ticket, 4294967295
   %none = icmp eq i64 %left, 0
-  br i1 %none, label %wait, label %woken
+  %wanted = load atomic i64, ptr %stay seq_cst, align 8
+  %unwanted = icmp eq i64 %wanted, 0
+  %waits = and i1 %none, %unwanted
+  br i1 %waits, label %wait, label %woken
 wait:
   call i32 @pthread_cond_wait(ptr %condition, ptr %mutex)
   br label %check
@@ -186,6 +195,101 @@ finish:
   ret void
 }
 
+; Wakes the workers and keeps them awake (by = 1), or lets them sleep again (by = -1).
+define void @stay(ptr %state, i64 %by) nounwind {
+entry:
+  %stay = getelementptr i64, ptr %state, i64 STAY
+  %old = atomicrmw add ptr %stay, i64 %by seq_cst
+  fence seq_cst
+  %begins = icmp sgt i64 %by, 0
+  br i1 %begins, label %look, label %leave
+look:
+  %sleepers = getelementptr i64, ptr %state, i64 SLEEPERS
+  %asleep = load atomic i64, ptr %sleepers seq_cst, align 64
+  %any = icmp ne i64 %asleep, 0
+  br i1 %any, label %wake, label %leave
+wake:
+  %mutex = getelementptr i64, ptr %state, i64 MUTEX
+  %condition = getelementptr i64, ptr %state, i64 CONDITION
+  call i32 @pthread_mutex_lock(ptr %mutex)
+  call i32 @pthread_cond_broadcast(ptr %condition)
+  call i32 @pthread_mutex_unlock(ptr %mutex)
+  br label %leave
+leave:
+  ret void
+}
+
+; Jobs of four words: function, table, units, chunks.
+define void @jobs(ptr %state, ptr %jobs, i64 %count) nounwind {
+entry:
+  %any = icmp sgt i64 %count, 0
+  br i1 %any, label %loop, label %leave
+loop:
+  %i = phi i64 [ 0, %entry ], [ %next, %done ]
+  %job = getelementptr [4 x i64], ptr %jobs, i64 %i
+  %function = load ptr, ptr %job, align 8
+  %tablep = getelementptr i64, ptr %job, i64 1
+  %table = load ptr, ptr %tablep, align 8
+  %unitsp = getelementptr i64, ptr %job, i64 2
+  %units = load i64, ptr %unitsp, align 8
+  %chunksp = getelementptr i64, ptr %job, i64 3
+  %chunks = load i64, ptr %chunksp, align 8
+  %shared = icmp sgt i64 %chunks, 1
+  br i1 %shared, label %many, label %one
+many:
+  call void @dispatch(ptr %state, ptr %function, ptr %table, i64 %units, i64 %chunks)
+  br label %done
+one:
+  call void %function(ptr %table, i64 0, i64 %units, i64 0)
+  br label %done
+done:
+  %next = add i64 %i, 1
+  %more = icmp slt i64 %next, %count
+  br i1 %more, label %loop, label %leave
+leave:
+  ret void
+}
+
+; Writes addresses into tables, three words each: where to, which of the given addresses, plus so many bytes.
+define void @point(ptr %places, i64 %count, ptr %given) nounwind {
+entry:
+  %any = icmp sgt i64 %count, 0
+  br i1 %any, label %loop, label %leave
+loop:
+  %i = phi i64 [ 0, %entry ], [ %next, %loop ]
+  %place = getelementptr [3 x i64], ptr %places, i64 %i
+  %to = load ptr, ptr %place, align 8
+  %whichp = getelementptr i64, ptr %place, i64 1
+  %which = load i64, ptr %whichp, align 8
+  %bytesp = getelementptr i64, ptr %place, i64 2
+  %bytes = load i64, ptr %bytesp, align 8
+  %addressp = getelementptr i64, ptr %given, i64 %which
+  %address = load i64, ptr %addressp, align 8
+  %sum = add i64 %address, %bytes
+  store i64 %sum, ptr %to, align 8
+  %next = add i64 %i, 1
+  %more = icmp slt i64 %next, %count
+  br i1 %more, label %loop, label %leave
+leave:
+  ret void
+}
+
+; Points tables at given addresses, then runs jobs; `stay` says whether workers are wanted all the time.
+define void @straight(ptr %state, ptr %places, i64 %pointed, ptr %given, ptr %jobs, i64 %count, i64 %stay) nounwind {
+entry:
+  call void @point(ptr %places, i64 %pointed, ptr %given)
+  %stays = icmp ne i64 %stay, 0
+  br i1 %stays, label %together, label %alone
+alone:
+  call void @jobs(ptr %state, ptr %jobs, i64 %count)
+  ret void
+together:
+  call void @stay(ptr %state, i64 1)
+  call void @jobs(ptr %state, ptr %jobs, i64 %count)
+  call void @stay(ptr %state, i64 -1)
+  ret void
+}
+
 define void @rate(ptr %out, i64 %lo, i64 %hi, i64 %chunk) nounwind {
 entry:
   br label %loop
@@ -227,7 +331,7 @@ class Dispatcher:
             pause, text = "call void @llvm.aarch64.hint(i32 1)", text + "\ndeclare void @llvm.aarch64.hint(i32)\n"
         for name, value in (
             ("SLEEPERS", _SLEEPERS), ("MUTEX", _MUTEX), ("CONDITION", _CONDITION), ("DONE", _DONE), ("JOB", _JOB),
-            ("BUSY", _BUSY), ("i64 QUIET", f"i64 {_QUIET}"), ("PAUSE", pause),
+            ("BUSY", _BUSY), ("i64 STAY", f"i64 {_STAY}"), ("i64 QUIET", f"i64 {_QUIET}"), ("PAUSE", pause),
         ):  # fmt: skip
             text = text.replace(name, str(value))
         text = text.replace("%limit = select i1 ISQUIET", "%loud = icmp ne i64 %silent, 0\n  %limit = select i1 %loud")
@@ -236,6 +340,8 @@ class Dispatcher:
         self.prepare: Any = jit.function(library, "prepare", (pointer,))
         self.work: Any = jit.function(library, "work", (pointer, word))
         self.dispatch: Any = jit.function(library, "dispatch", (pointer, pointer, pointer, word, word))
+        self.stay: Any = jit.function(library, "stay", (pointer, word))
+        self.straight: Any = jit.function(library, "straight", (pointer, pointer, word, pointer, pointer, word, word))
         self.nothing = library.address("nothing")
         self._rate = jit.function(library, "rate", (pointer, word, word, word))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -27,6 +27,34 @@ _NAME = "body.of.a.step"
 _MOST_LITTLE = 128
 _FEW_INSTRUCTIONS = 20_000
 Body: TypeAlias = tuple[Fused, Sequence[DType], Sequence[DType]]
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """An array of a step in the table of a job: its inputs are counted first, then its outputs."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A call of machine code ``f(table, lo, hi, chunk)`` over a range of units.
+
+    Attributes
+    ----------
+    address : int
+    table : tuple
+        Arrays of the step, memory of the job's own, whole numbers.
+    units, chunks : int
+    nanoseconds : float
+        About how long one thread needs.
+    """
+
+    address: int
+    table: tuple[object, ...]
+    units: int
+    chunks: int
+    nanoseconds: float
 
 
 class Compiled:
@@ -60,6 +88,28 @@ class Compiled:
         call.run()
         self._prepared.append(call)
 
+    def jobs(self, chunks: Callable[[int, float], int]) -> list[Job]:
+        """What `__call__` does as jobs, with memory of their own; `chunks` says in how many to cut units and time."""
+        memory = [_aligned(size * dtype.np.itemsize) for size, dtype in self._temporary]
+        made: list[Job] = []
+        for piece in self._pieces:
+            stage, printed = piece.stage, piece.printed
+            sources = range(self._arrays[0]) if stage is None else stage.inputs
+            targets = range(self._arrays[1]) if stage is None else stage.outputs
+            numbers = [*sources, *(t if t < 0 else self._arrays[0] + t for t in targets)]
+            table: list[object] = [
+                memory[-1 - number] if number < 0 else self._held.get(number, Operand(number)) for number in numbers
+            ]
+            speed = rates()
+            time = printed.nanoseconds(speed.instruction, speed.byte)
+            count = chunks(printed.units, time)
+            if printed.chunk_bytes:
+                table.append(_aligned(printed.chunk_bytes * count))
+            made.append(Job(piece.address, tuple(table), printed.units, count, time))
+            if piece.combined is not None:
+                made.append(Job(piece.combined, tuple(table), count, 1, 0.0))
+        return made
+
     def bind(self, inputs: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> Callable[[], None]:
         """The function for arrays that stay where they are: a call without arguments, for one thread at a time."""
         call = _Call(self._pieces, self._temporary, self._arrays, self._held)
@@ -79,6 +129,7 @@ class _Piece:
         self.address = library.address(name)
         self.whole = jit.function(library, name, _ARGUMENTS)
         self.combine = jit.function(library, name + ".combine", _ARGUMENTS) if printed.combines else None
+        self.combined = library.address(name + ".combine") if printed.combines else None
         speed = rates()
         self.chunks = pool.chunks(printed.units, printed.nanoseconds(speed.instruction, speed.byte))
 

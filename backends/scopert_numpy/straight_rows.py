@@ -1,0 +1,233 @@
+"""The rows of a frame, with as many steps as possible in straights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from scopert.backend import READ, Program, Step, Value
+from scopert_numpy.handed_out import HandedOut
+from scopert_numpy.native.dispatch import Dispatcher, dispatcher
+from scopert_numpy.native.engine import Job
+from scopert_numpy.native.step_jobs import Place, StepJobs, copy_job, given_place
+from scopert_numpy.steps import Binder, Row
+from scopert_numpy.straight import Straight, chunks_for
+from scopert_numpy.threads import pool
+
+_KINDS = "biufc"
+# Ops that do nothing but show their input's memory; others with the trait VIEW may check what they pass on.
+_SHOWS = frozenset({
+    "Identity", "StopGradient", "PreventGradient", "Snapshot", "Reshape", "ExpandDims", "Squeeze", "Transpose",
+    "Slice", "StridedSlice", "Split", "SplitV", "Unpack",
+})  # fmt: skip
+
+
+class StraightRows:
+    """Takes the steps of a program one after the other and makes rows of them.
+
+    Attributes
+    ----------
+    known : list
+        By slot, values that are the same in all runs: arrays in the workspace.
+    """
+
+    def __init__(
+        self, program: Program, views: dict[int, Any], handed: Mapping[int, HandedOut], binder: Binder,
+        functions: Dispatcher,
+    ) -> None:  # fmt: skip
+        assert program.memory is not None
+        self._program = program
+        self._memory = program.memory
+        self._views = views
+        self._handed = handed
+        self._functions = functions
+        self._workers = pool()
+        self._jobs = StepJobs(binder.fused(program).codes, program.constants, chunks_for(self._workers))
+        self.known: list[Any] = [None] * len(program.values)
+        self._rows: list[Row] = []
+        self._places: dict[int, Place] = {}
+        # Slots that no row fills as yet, and the row that would: who reads them in a straight reads their source.
+        self._virtual: dict[int, Row] = {}
+        self._variables: set[int] = set()
+        # The straight that is being made: what has to run before it, its parts, what it makes anew.
+        self._before: list[Row] = []
+        self._parts: list[tuple[Step, list[Job]]] = []
+        self._fresh: list[tuple[int, Callable[[], Any]]] = []
+        for slot, array in program.constants.items():
+            if array.dtype.kind in _KINDS:
+                self._places[slot] = Place(np.ascontiguousarray(array).reshape(array.shape))
+        for slot in program.feeds:
+            self._outside(slot)
+        self._wanted = {fetch.slot for fetch in program.fetches}
+        self._elsewhere = self._wanted | {
+            slot for step in program.steps if not self._jobs.knows(step) for slot in step.inputs
+        }
+
+    def _outside(self, slot: int) -> None:
+        """Notes that rows fill a slot."""
+        shape = _static(self._program.values[slot])
+        if shape is not None:
+            self._places[slot] = given_place(slot, shape, self._program.values[slot].dtype.np)
+
+    def take(self, step: Step, row: Row, filled: set[int]) -> bool:
+        """Puts a step into a straight if it can; `filled` are the slots whose places have been filled."""
+        if step.guards:
+            return False
+        if step.op == READ:
+            return self._read(step, row)
+        if step.outputs and step.outputs[0] in self._memory.views and step.inputs[0] in filled:
+            slot = step.outputs[0]
+            self.known[slot] = self._views[slot]
+            self._places[slot] = Place(self._views[slot])
+            filled.add(slot)
+            return True
+        if step.op in _SHOWS and not step.copies:
+            return self._view(step, row, filled)
+        return self._jobs.knows(step) and self._work(step, filled)
+
+    def _read(self, step: Step, row: Row) -> bool:
+        if step.copies:
+            return False
+        slot = step.outputs[0]
+        self._outside(slot)
+        self._variables.add(slot)
+        self._before.append(row)
+        return True
+
+    def _view(self, step: Step, row: Row, filled: set[int]) -> bool:
+        """A step that shows its input's memory in another way."""
+        constants, copied = self._program.constants, self._memory.copied
+        varying = [slot for slot in dict.fromkeys(step.inputs) if slot not in constants]
+        source = self._places.get(varying[0]) if len(varying) == 1 else None
+        if source is None or any(slot in self._views and slot not in copied for slot in step.outputs):
+            return False
+        try:
+            made = row[0](*[constants.get(slot, source.view) for slot in step.inputs])
+        except Exception:  # the run will report it
+            return False
+        shown = made if isinstance(made, (tuple, list)) else [made]
+        found: list[Place] = []
+        for slot, view in zip(step.outputs, shown, strict=True):
+            fits = isinstance(view, np.ndarray) and view.shape == _static(self._program.values[slot]) and view.size > 0
+            if not fits or not np.may_share_memory(view, source.view) or view.dtype != source.view.dtype:
+                return False
+            found.append(source.part(view))
+        jobs: list[Job] = []
+        for slot, place in zip(step.outputs, found, strict=True):
+            if slot in copied:
+                job = copy_job(place, Place(self._views[slot]), self._jobs.chunks)
+                if job is None:
+                    return False
+                jobs.append(job)
+        for slot, place in zip(step.outputs, found, strict=True):
+            if slot in copied:
+                self._made(slot, filled)
+            else:
+                self._places[slot] = place
+                if place.slot is None:
+                    self.known[slot] = place.view
+                else:
+                    self._virtual[slot] = row
+        if jobs:
+            self._parts.append((step, jobs))
+        return True
+
+    def _work(self, step: Step, filled: set[int]) -> bool:
+        """A step that there are jobs for."""
+        inputs = [self._places.get(slot) for slot in step.inputs]
+        shapes = [_static(self._program.values[slot]) for slot in step.outputs]
+        if None in inputs or None in shapes:
+            return False
+        outputs: list[Place] = []
+        fresh: list[tuple[int, Callable[[], Any]]] = []
+        own: dict[int, Any] = {}
+        for slot, shape in zip(step.outputs, shapes, strict=True):
+            assert shape is not None
+            dtype = self._program.values[slot].dtype.np
+            if slot in self._views:
+                outputs.append(Place(self._views[slot]))
+            elif shape == () and slot not in self._elsewhere:
+                own[slot] = np.empty((), dtype)
+                outputs.append(Place(own[slot]))
+            else:
+                new = self._handed.get(slot)
+                fresh.append((slot, partial(np.empty, shape, dtype) if new is None else new.new))
+                outputs.append(given_place(slot, shape, dtype))
+        jobs = self._jobs.make(step, [place for place in inputs if place is not None], outputs)
+        if jobs is None:
+            return False
+        self._parts.append((step, jobs))
+        self._fresh += fresh
+        for slot, place in zip(step.outputs, outputs, strict=True):
+            self._places[slot] = place
+            if slot in self._views:
+                self._made(slot, filled)
+            elif slot in own:
+                self.known[slot] = own[slot]
+        return True
+
+    def _made(self, slot: int, filled: set[int]) -> None:
+        self._places[slot] = Place(self._views[slot])
+        self.known[slot] = self._views[slot]
+        filled.add(slot)
+
+    def leave(self, row: Row, filled: Collection[int]) -> None:
+        """Takes a row as it is."""
+        self._flush()
+        self._materialise(row[1])
+        self._rows.append(row)
+        for slot in row[5].outputs:
+            if slot in filled:
+                self._places[slot] = Place(self._views[slot])
+            else:
+                self._outside(slot)
+
+    def _materialise(self, slots: Sequence[int]) -> None:
+        for slot in slots:
+            row = self._virtual.get(slot)
+            if row is not None:
+                for other in row[5].outputs:
+                    self._virtual.pop(other, None)
+                self._materialise(row[1])
+                self._rows.append(row)
+
+    def _flush(self) -> None:
+        """The row of the straight that is being made."""
+        self._rows += self._before
+        if self._parts:
+            fresh = {slot for slot, _ in self._fresh}
+            words = [word for _, jobs in self._parts for job in jobs for word in job.table]
+            used = dict.fromkeys([word.slot for word in words if isinstance(word, Place)])
+            given = [slot for slot in used if slot is not None and slot not in fresh]
+            straight = Straight(
+                self._functions, self._workers, self._parts, [(slot, slot in self._variables) for slot in given],
+                self._fresh,
+            )  # fmt: skip
+            outputs = tuple([slot for slot, _ in self._fresh])
+            self._rows.append((straight, tuple(given), outputs, False, (), self._parts[0][0]))
+        self._before, self._parts, self._fresh = [], [], []
+
+    def finish(self) -> list[Row]:
+        """All rows."""
+        self._flush()
+        self._materialise(sorted(self._wanted))
+        return self._rows
+
+
+def _static(value: Value) -> tuple[int, ...] | None:
+    """The shape of a value that machine code can read; None if it is not known, or no numbers."""
+    shape, dtype = value.shape, value.dtype
+    if shape is None or None in shape or dtype.is_ref or dtype.np.kind not in _KINDS:
+        return None
+    return tuple([size for size in shape if size is not None])
+
+
+def straight_rows(
+    program: Program, views: dict[int, Any], handed: Mapping[int, HandedOut], binder: Binder
+) -> StraightRows | None:
+    """What makes the rows; None where there is no machine code that calls others."""
+    functions = dispatcher()
+    return None if functions is None else StraightRows(program, views, handed, binder, functions)
