@@ -19,7 +19,6 @@ pytestmark = pytest.mark.skipif(unavailable() is not None, reason=str(unavailabl
 @pytest.fixture(autouse=True)
 def steps_unchecked(monkeypatch):
     monkeypatch.setenv("SCOPERT_VERIFY", "0")
-    monkeypatch.setenv("SCOPERT_JIT", "1")
 
 
 def plain_session():
