@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from scopert.backend import Kernel
+from scopert_numpy.along import ALONG
 from scopert_numpy.convolution import CONVOLUTIONS
 from scopert_numpy.into import INTO
 from scopert_numpy.matmul import MATMULS
@@ -10,6 +11,6 @@ from scopert_numpy.optimizers import OPTIMIZERS
 from scopert_numpy.pooling import POOLINGS
 from scopert_numpy.segments import SEGMENTS
 
-KERNELS: tuple[Kernel, ...] = (*MATMULS, *CONVOLUTIONS, *POOLINGS, *OPTIMIZERS, *SEGMENTS, *INTO)
+KERNELS: tuple[Kernel, ...] = (*MATMULS, *CONVOLUTIONS, *POOLINGS, *OPTIMIZERS, *SEGMENTS, *ALONG, *INTO)
 
 __all__ = ["KERNELS"]
