@@ -106,7 +106,8 @@ class CupyBackend:
 
     def to_device(self, array: Any) -> Any:
         """An array of the device."""
-        return self.xp.asarray(array)
+        with self.device.ordered():
+            return self.xp.asarray(array)
 
     def to_host(self, array: Any) -> Any:
         """A NumPy array, complete when this returns."""
@@ -114,7 +115,8 @@ class CupyBackend:
             self.clock.wait()
             if self.xp is np:
                 return np.asarray(array)
-            contiguous = self.xp.ascontiguousarray(array)
+            with self.device.ordered():
+                contiguous = self.xp.ascontiguousarray(array)
             made = np.empty(contiguous.shape, contiguous.dtype)
             if made.size:
                 self.device.copy_out(made, self.device.address_of(contiguous), made.nbytes)

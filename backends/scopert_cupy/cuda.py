@@ -11,8 +11,7 @@ import gc
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
 import cupy
@@ -184,6 +183,24 @@ class CudaFunction:
         self.granted = shared
 
 
+class _Ordered:
+    """The device and its stream are CuPy's current ones within."""
+
+    __slots__ = ("_device", "_stream")
+
+    def __init__(self, device: Any, stream: Any) -> None:
+        self._device = device
+        self._stream = stream
+
+    def __enter__(self) -> None:
+        self._device.__enter__()
+        self._stream.__enter__()
+
+    def __exit__(self, *error: object) -> None:
+        self._stream.__exit__(*error)
+        self._device.__exit__(*error)
+
+
 class CudaRecording:
     """An instantiated graph, and all that its commands use: a graph itself keeps nothing alive."""
 
@@ -238,12 +255,10 @@ class CudaDevice:
     def xp(self) -> Any:
         return cupy
 
-    @contextmanager
-    def ordered(self) -> Iterator[None]:
+    def ordered(self) -> _Ordered:
         """Within, what CuPy computes in this thread comes in order with the device's commands."""
         check_process(self._process)
-        with self._device, self.stream:
-            yield
+        return _Ordered(self._device, self.stream)
 
     # Memory.
 

@@ -116,7 +116,7 @@ class CupyExecutable:
             self._frames.add(frame)
         self.backend.residents.touch(self)
         try:
-            with np.errstate(all="ignore"):
+            with np.errstate(all="ignore"), self.backend.device.ordered():
                 return frame.run(feeds, trace)
         finally:
             if len(self._free) < _LARGEST_POOL:
