@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from scopert_cupy.emit import Emitter
 from scopert_cupy.emitters import (
+    arguments,
     assigning,
     diagonals,
     filling,
@@ -12,9 +13,14 @@ from scopert_cupy.emitters import (
     joining,
     matmul,
     optimizers,
+    normalising,
     padding,
     random,
+    ranking,
+    reductions,
     reversing,
+    scanning,
+    softmax,
     space,
     views,
 )
@@ -34,4 +40,10 @@ TABLE: dict[str, Emitter] = {
     **assigning.TABLE,
     **matmul.TABLE,
     **optimizers.TABLE,
+    **reductions.TABLE,
+    **arguments.TABLE,
+    **scanning.TABLE,
+    **softmax.TABLE,
+    **normalising.TABLE,
+    **ranking.TABLE,
 }

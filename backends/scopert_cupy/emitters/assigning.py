@@ -60,9 +60,11 @@ def _updated(operation: str) -> Emitter:
 
 def _part_assigned(request: Request) -> Emitted | None:
     found = cut_out(request, shape_of(request.inputs[0]))
-    if found is None or (prod(found[0]) and found[0] != shape_of(request.inputs[4])):
+    if found is None:
         return None
     shape, access = found
+    if prod(shape) and shape != shape_of(request.inputs[4]):
+        return None
     move = Move(INPUT[0], INPUT[4], shape, access, contiguous(shape))
     commands = moved([move], request.inputs[4].dtype.base.np.itemsize, request.facts)
     return Emitted(commands, alias=variable_result(request))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -164,12 +164,12 @@ def _recorder(wanted: frozenset[str]) -> Iterator[_Recorder]:
         backends.forget_backends()
 
 
-def record(wanted: Iterable[str], chosen: Callable[[Case], bool] = lambda case: True) -> list[Recorded]:
-    """The different steps of these ops that the conformance table and its gradients run."""
+def record(wanted: Iterable[str], cases: Iterable[Case] | None = None) -> list[Recorded]:
+    """The different steps of these ops that cases (default: the conformance table) and their gradients run."""
     ops = frozenset(wanted)
     with _recorder(ops) as recorder:
-        for case in rows():
-            if case.error or not chosen(case):
+        for case in rows() if cases is None else cases:
+            if case.error:
                 continue
             for dtype in case.dtypes:
                 _run(case, dtype)
