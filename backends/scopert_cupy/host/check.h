@@ -22,7 +22,7 @@ static size_t range_count;
 static Stamp block_sequence, launch_sequence, acquired_sequence;
 static unsigned block_epoch, warp_epoch[THREADS / 32];
 static Shadow dynamic_shadow[sizeof dynamic_shared];
-static Shadow static_shadow[64 << 10];
+static Shadow static_shadow[1 << 20];  // the shared arrays of all functions of a module
 static char message[400];
 static bool reporting;
 
@@ -34,11 +34,11 @@ SC_UNCHECKED static Stamp now(bool atomic) {
 }
 SC_UNCHECKED static unsigned thread_of(Stamp s) { return (unsigned)(s >> 1 & SC_MASK(THREAD_BITS)); }
 
-// Whether nothing orders an earlier access before this one.
-SC_UNCHECKED static bool unordered(Stamp then, Stamp here) {
+// Whether nothing orders an earlier access before this one. Shared memory is each block's own.
+SC_UNCHECKED static bool unordered(Stamp then, Stamp here, bool shared) {
   Stamp block = then >> 35;
   if (block == 0 || block < launch_sequence) return false;
-  if (block != here >> 35) return acquired_sequence != block_sequence;
+  if (block != here >> 35) return !shared && acquired_sequence != block_sequence;
   if ((then >> 23 ^ here >> 23) & SC_MASK(EPOCH_BITS)) return false;
   unsigned a = thread_of(then), b = thread_of(here);
   if (a == b) return false;
@@ -71,17 +71,19 @@ SC_UNCHECKED static void race(Stamp then, const char* verb, const char* other, c
 
 SC_UNCHECKED static void touch(Shadow* shadow, size_t size, bool write, bool atomic, const char* memory, size_t offset) {
   Stamp here = now(atomic);
+  bool shared = (shadow >= static_shadow && shadow < static_shadow + sizeof static_shadow / sizeof(Shadow)) ||
+                (shadow >= dynamic_shadow && shadow < dynamic_shadow + sizeof dynamic_shared);
   for (size_t i = 0; i < size; ++i) {
     Shadow& s = shadow[i];
     bool both_atomic = atomic && (s.write & 1);
-    if (!both_atomic && unordered(s.write, here)) race(s.write, write ? "writes" : "reads", "wrote", memory, offset + i);
+    if (!both_atomic && unordered(s.write, here, shared)) race(s.write, write ? "writes" : "reads", "wrote", memory, offset + i);
     if (!write) {
-      if (!unordered(s.first_read, here)) s.first_read = here;
+      if (!unordered(s.first_read, here, shared)) s.first_read = here;
       s.last_read = here;
       continue;
     }
-    if (unordered(s.first_read, here)) race(s.first_read, "writes", "reads", memory, offset + i);
-    if (unordered(s.last_read, here)) race(s.last_read, "writes", "reads", memory, offset + i);
+    if (unordered(s.first_read, here, shared)) race(s.first_read, "writes", "reads", memory, offset + i);
+    if (unordered(s.last_read, here, shared)) race(s.last_read, "writes", "reads", memory, offset + i);
     s.write = here;
   }
 }
