@@ -6,16 +6,19 @@ from dataclasses import replace
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from scopert.backend import FUSED, Fetch, Fused, Program, Step, Value
 from scopert.program.passes.fuse import Fuse
-from scopert.program.passes.fuse_composite import COMPOSITES
+from scopert.program.passes.fuse_composite import COMPOSITES, CheckLabels
 from scopert.program.passes.fuse_norm import NORMS
 from scopert.program.passes.fuse_table import REDUCES, RESHAPES, RULES
-from scopert_cupy.command import Copy, Emitted, Fill, Operand
+from scopert_cupy.command import Copy, Emitted, Fill, Launch, Operand
 from scopert_cupy.emit import Emitter, Request
 from scopert_cupy.fused.plan import Kernels
 from scopert_cupy.fused.space import Array, Nest
 from scopert_cupy.fused.text import Unsupported
+from scopert_cupy.prelude import define, stored
 
 
 def emit_fused(request: Request) -> Emitted | None:
@@ -65,6 +68,7 @@ class _Parts:
     def __init__(self, request: Request, program: Program) -> None:
         self.program = program
         self.kernels = Kernels(request.facts.shared)
+        self.status: int | None = None
         step = request.step
         inputs = list(dict.fromkeys(step.inputs))
         self.at: dict[int, Operand] = {k: Operand("input", step.inputs.index(slot)) for k, slot in enumerate(inputs)}
@@ -76,16 +80,22 @@ class _Parts:
         for step in self.program.steps:
             if not self._add(step):
                 return None
-        return Emitted(tuple(self.kernels.commands), self.kernels.scratch)
+        return Emitted(tuple(self.kernels.commands), self.kernels.scratch, status=self.status)
 
     def _add(self, step: Step) -> bool:
         if step.op in RESHAPES:
             return self._same(step)
-        if step.op == "Nothing":  # zeros that only hold a place
+        if step.op == "Nothing":
             size = self._nbytes(step.outputs[0])
             if size:
                 self.kernels.commands.append(Fill(self._operand(step.outputs[0]), 0, size))
             return True
+        if step.op == "CheckLabels":
+            if self.status is None:
+                self.status = self.kernels.take(4)
+            labels, value = self._operand(step.inputs[0]), self.program.values[step.inputs[0]]
+            self.kernels.commands.append(_labels_checked(step, labels, value, Operand("scratch", 0, self.status)))
+            return self._same(step)
         if not isinstance(step.body, Fused):
             return False
         nest = Nest(step.body, self._arrays(step.inputs), self._arrays(step.outputs))
@@ -110,8 +120,7 @@ class _Parts:
 
     def _nbytes(self, slot: int) -> int:
         value = self.program.values[slot]
-        shape: Any = value.shape
-        return int(prod(shape)) * int(value.dtype.base.np.itemsize)
+        return prod(_known(value)) * int(value.dtype.base.np.itemsize)
 
     def _operand(self, slot: int) -> Operand:
         found = self.at.get(slot)
@@ -120,8 +129,43 @@ class _Parts:
         return found
 
 
+def _labels_checked(step: Step, labels: Operand, value: Value, status: Operand) -> Launch:
+    """Sets a status word if a label is no class."""
+    assert isinstance(step.kernel, CheckLabels)
+    count, kind = prod(_known(value)), stored(value.dtype)
+    body = f"""  const long long i = (long long)blockIdx.x * 256 + threadIdx.x;
+  if (i < n && (labels[i] < 0 || labels[i] >= {step.kernel.classes})) *status = 1;"""
+    function = define("labels", f"const {kind}* labels, int* status, long long n", body)
+    return Launch(function, (-(-count // 256), 1, 1), (256, 1, 1), (labels, status, np.int64(count)))
+
+
+def _known(value: Value) -> tuple[int, ...]:
+    shape: Any = value.shape
+    return tuple(shape)
+
+
+def _check_labels(request: Request) -> Emitted | None:
+    """The step that the pass puts before a sparse cross entropy."""
+    if not prod(_known(request.inputs[0])):
+        return Emitted((), alias=((0, 0),))
+    command = _labels_checked(request.step, Operand("input"), request.inputs[0], Operand("scratch"))
+    return Emitted((command,), scratch=4, alias=((0, 0),), status=0)
+
+
+def _nothing(request: Request) -> Emitted | None:
+    """Zeros that only hold a place."""
+    value = request.outputs[0]
+    size = prod(_known(value)) * value.dtype.np.itemsize
+    return Emitted((Fill(Operand("output"), 0, size),) if size else ())
+
+
 _ALONE = (
     RULES.keys() | REDUCES.keys() | COMPOSITES.keys() | NORMS.keys() | {"BiasAdd", "BiasAddGrad", "Select", "L2Loss"}
 )  # fmt: skip
 
-TABLE: dict[str, Emitter] = {FUSED: emit_fused, **dict.fromkeys(sorted(_ALONE), emit_alone)}
+TABLE: dict[str, Emitter] = {
+    FUSED: emit_fused,
+    "CheckLabels": _check_labels,
+    "Nothing": _nothing,
+    **dict.fromkeys(sorted(_ALONE), emit_alone),
+}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from scopert.errors import InvalidArgumentError
@@ -93,7 +94,7 @@ def _sparse_cross_entropy(x: Expansion, step: Step) -> bool:
     classes = x.shape(logits)[-1]
     checked = x.new(labels)
     x.before.append(
-        Step("CheckLabels", (labels,), (checked,), step.origin, _check_labels(classes), traits=frozenset({VIEW}))
+        Step("CheckLabels", (labels,), (checked,), step.origin, CheckLabels(classes), traits=frozenset({VIEW}))
     )
     column = x.regroup(checked, x.new(labels, shape=(*x.shape(labels), 1)))
     shifted = _shifted(x, logits)
@@ -117,20 +118,27 @@ def _sparse_cross_entropy(x: Expansion, step: Step) -> bool:
     return True
 
 
-def _check_labels(classes: int) -> Callable[..., Any]:
-    """A kernel that passes labels on if all of them are classes."""
+@dataclass(frozen=True, slots=True)
+class CheckLabels:
+    """A kernel that passes labels on if all of them are classes.
 
-    def check(xp: Any, labels: Any) -> Any:
-        wrong = (labels < 0) | (labels >= classes)
+    Attributes
+    ----------
+    classes : int
+        How many there are.
+    """
+
+    classes: int
+
+    def __call__(self, xp: Any, labels: Any) -> Any:
+        wrong = (labels < 0) | (labels >= self.classes)
         if wrong.any():
             raise InvalidArgumentError(
                 None, None,
-                f"Received a label value of {labels[wrong][0]} which is outside the valid range of [0, {classes}).  "
-                f"Label values: {' '.join(map(str, labels.tolist()))}",
+                f"Received a label value of {labels[wrong][0]} which is outside the valid range of "
+                f"[0, {self.classes}).  Label values: {' '.join(map(str, labels.tolist()))}",
             )  # fmt: skip
         return labels
-
-    return check
 
 
 def _total_of(x: Expansion, terms: int, output: int, dtype: DType) -> None:
