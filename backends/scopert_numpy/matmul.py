@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from scopert.backend import LOOP, Executable, Kernel, Loop, Origin, Program, TraceRow
+from scopert.backend import LOOP, TOGETHER, Executable, Kernel, Loop, Origin, Program, TraceRow
 from scopert.ops.math_matmul import BATCH_MATMUL, MATMUL
+from scopert.ops.training_ops import dense_kernels
 from scopert_numpy.threads import blas, pool
 
 Array = Any
@@ -25,7 +26,7 @@ _SHARED = 1 << 24
 BLAS_OPS = frozenset({
     "MatMul", "BatchMatMul", "BatchMatMulV2", "SparseMatMul", "Einsum",
     "Conv2D", "Conv2DBackpropInput", "Conv2DBackpropFilter",
-    "Conv3D", "Conv3DBackpropInputV2", "Conv3DBackpropFilterV2",
+    "Conv3D", "Conv3DBackpropInputV2", "Conv3DBackpropFilterV2", *dense_kernels(lambda *_: None), TOGETHER,
 })  # fmt: skip
 
 

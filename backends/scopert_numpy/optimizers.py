@@ -1,8 +1,9 @@
 """Steps of optimizers in one pass over memory.
 
 A rule of `scopert.ops.training_rules` is a chain of operations on whole arrays. It is run here with symbols, which
-gives the loop over elements for machine code; without llvmlite, or where the rule looks at numbers, it is applied
-block by block, so that what it makes between its operations stays in the cache.
+gives the loop over elements for machine code; without llvmlite it becomes NumPy calls over blocks (`block_rules`), and
+where the rule looks at numbers it is applied block by block, so that what it makes between its operations stays in the
+cache.
 """
 
 from __future__ import annotations
@@ -15,19 +16,20 @@ import numpy as np
 
 from scopert.backend import Kernel
 from scopert.ops.training_ops import dense_kernels
+from scopert_numpy.block_rules import BLOCK, BlockRule
 from scopert_numpy.threads import pool
+from scopert_numpy.tracing import Untraceable
 
 Array = Any
 Rule = Callable[..., None]
 
-#: Elements of a block: what a rule makes between its operations stays in the cache.
-BLOCK = 1 << 14
 # Elements per thread from which on a second one pays.
 _GRAIN = 1 << 16
 #: Types that are updated in blocks.
 SUPPORTED = frozenset({np.dtype(np.float32), np.dtype(np.float64)})
 
 _found: dict[tuple[Any, ...], Any] = {}
+_on_blocks: dict[tuple[Any, ...], Any] = {}
 _lock = threading.Lock()
 
 
@@ -45,13 +47,15 @@ def apply(rule: Rule, xp: Any, views: list[Array], others: Sequence[Any], flags:
     if machine is not None:
         machine(flat, rest)
         return
+    numbers = [item for item, each in zip(rest, full, strict=True) if not each]
+    run = on_blocks(rule, len(views), full, dtype, flags)(numbers)
+    arrays = [*flat, *[item for item, each in zip(rest, full, strict=True) if each]]
 
     def part(lo: int, hi: int) -> None:
         with np.errstate(all="ignore"):
             for start in range(lo, hi, BLOCK):
                 block = slice(start, min(start + BLOCK, hi))
-                mine = [item[block] if each else item for item, each in zip(rest, full, strict=True)]
-                rule(np, *[view[block] for view in flat], *mine, **flags)
+                run([array[block] for array in arrays])
 
     pool().parallel_for(part, flat[0].size, _GRAIN)
 
@@ -75,6 +79,32 @@ def compiled(rule: Rule, states: int, full: tuple[bool, ...], dtype: Any, flags:
     return made
 
 
+def on_blocks(
+    rule: Rule, states: int, full: Sequence[bool], dtype: Any, flags: dict[str, bool]
+) -> Callable[[Sequence[Any]], Callable[[Sequence[Array]], None]]:
+    """``f(numbers)(arrays)`` applies the rule to contiguous blocks: the variables, then the others that are arrays."""
+    key = (rule, states, tuple(full), dtype, tuple(flags.items()))
+    with _lock:
+        if key not in _on_blocks:
+            try:
+                _on_blocks[key] = BlockRule(rule, states, full, dtype, flags).prepared
+            except Untraceable:
+                _on_blocks[key] = _itself(rule, states, tuple(full), flags)
+        found: Callable[[Sequence[Any]], Callable[[Sequence[Array]], None]] = _on_blocks[key]
+        return found
+
+
+def _itself(rule: Rule, states: int, full: Sequence[bool], flags: dict[str, bool]) -> Any:
+    def prepared(given: Sequence[Any]) -> Callable[[Sequence[Array]], None]:
+        def run(arrays: Sequence[Array]) -> None:
+            more, numbers = iter(arrays[states:]), iter(given)
+            rule(np, *arrays[:states], *[next(more if each else numbers) for each in full], **flags)
+
+        return run
+
+    return prepared
+
+
 OPTIMIZERS: tuple[Kernel, ...] = tuple([Kernel(op, kernel) for op, kernel in dense_kernels(apply).items()])
 
-__all__ = ["BLOCK", "OPTIMIZERS", "SUPPORTED", "apply", "compiled"]
+__all__ = ["BLOCK", "OPTIMIZERS", "SUPPORTED", "apply", "compiled", "on_blocks"]

@@ -331,6 +331,17 @@ def blas_library() -> tuple[Any, str, str]:
     return None, "", ""
 
 
+def blas_function(name: str) -> tuple[Any, Any] | None:
+    """A function of NumPy's OpenBLAS, such as ``cblas_saxpy``, and its integer type; None if there is none."""
+    library, prefix, suffix = blas_library()
+    if library is None:
+        return None
+    try:
+        return library[f"{prefix}{name}{suffix}"], ctypes.c_int64 if suffix else ctypes.c_int32
+    except AttributeError:
+        return None
+
+
 def _blas_functions() -> tuple[Any, Any]:
     """What reads and what sets the number of threads."""
     library, prefix, suffix = blas_library()

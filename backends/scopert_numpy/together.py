@@ -15,7 +15,7 @@ import numpy as np
 
 from scopert.backend import Step, StepFailed, Together
 from scopert.ops.training_ops import FULL, Update, update_of
-from scopert_numpy.optimizers import BLOCK, SUPPORTED, compiled
+from scopert_numpy.optimizers import BLOCK, SUPPORTED, compiled, on_blocks
 from scopert_numpy.threads import pool
 
 Array = Any
@@ -95,16 +95,17 @@ class _Joint:
                     return None
         machine = compiled(self._update.rule, states, self._full, dtype, self._flags)
         if machine is None:
-            return _Blocks(self._update, self._full, self._flags, [row[0].size for row in rows])
+            return _Blocks(self._update, self._full, self._flags, dtype, [row[0].size for row in rows])
         made: Callable[[Sequence[Array], Sequence[Any]], None] = machine.over(rows, BLOCK)
         return made
 
 
 class _Blocks:
-    """The rule itself over views of blocks."""
+    """NumPy calls over views of blocks."""
 
-    def __init__(self, update: Update, full: Sequence[bool], flags: dict[str, bool], sizes: Sequence[int]) -> None:
-        self._update, self._full, self._flags, self._count = update, full, flags, len(sizes)
+    def __init__(self, update: Update, full: Sequence[bool], flags: dict[str, bool], dtype: Any, sizes: Any) -> None:
+        self._run = on_blocks(update.rule, update.states, full, dtype, flags)
+        self._states, self._count = update.states, len(sizes)
         self._blocks = [
             (k, slice(start, min(start + BLOCK, size)))
             for k, size in enumerate(sizes)
@@ -112,16 +113,15 @@ class _Blocks:
         ]
 
     def __call__(self, arrays: Sequence[Array], scalars: Sequence[Any]) -> None:
-        rule, states, count, full = self._update.rule, self._update.states, self._count, self._full
+        states, count, run = self._states, self._count, self._run(scalars)
         flat = [array.reshape(-1) for array in arrays]
-        more = len(flat) // count - states
+        more, first = len(flat) // count - states, states * count
 
         def part(lo: int, hi: int) -> None:
             with np.errstate(all="ignore"):
                 for k, where in self._blocks[lo:hi]:
-                    start = states * count + k * more
-                    gradients, numbers = iter(flat[start : start + more]), iter(scalars)
-                    others = [next(gradients)[where] if each else next(numbers) for each in full]
-                    rule(np, *[view[where] for view in flat[k * states : (k + 1) * states]], *others, **self._flags)
+                    mine = flat[k * states : (k + 1) * states]
+                    mine += flat[first + k * more : first + (k + 1) * more]
+                    run([array[where] for array in mine])
 
-        pool().parallel_for(part, len(self._blocks), 4)
+        pool().parallel_for(part, len(self._blocks), 2)
