@@ -9,8 +9,11 @@ from scopert_numpy.into import INTO
 from scopert_numpy.matmul import MATMULS
 from scopert_numpy.optimizers import OPTIMIZERS
 from scopert_numpy.pooling import POOLINGS
+from scopert_numpy.random import RANDOM_NUMBERS
 from scopert_numpy.segments import SEGMENTS
 
-KERNELS: tuple[Kernel, ...] = (*MATMULS, *CONVOLUTIONS, *POOLINGS, *OPTIMIZERS, *SEGMENTS, *ALONG, *INTO)
+KERNELS: tuple[Kernel, ...] = (
+    *MATMULS, *CONVOLUTIONS, *POOLINGS, *OPTIMIZERS, *RANDOM_NUMBERS, *SEGMENTS, *ALONG, *INTO,
+)  # fmt: skip
 
 __all__ = ["KERNELS"]

@@ -11,6 +11,7 @@ import numpy as np
 
 from scopert.backend import (
     FUSED,
+    RANDOM,
     Kernel,
     Memory,
     Program,
@@ -171,7 +172,7 @@ class PlannedExecutable:
             function = select_kernel_into(step, np, self._context, self._kernels)
         if function is None:
             return None
-        if self._binder.verifies:
+        if self._binder.verifies and RANDOM not in step.traits:  # which would draw twice
             function = verified_into(function, plain, step)
         return _into_places(function, outputs, [self._program.values[slot] for slot in step.outputs])
 

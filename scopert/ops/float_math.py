@@ -36,51 +36,51 @@ _LOG_TABLE = tuple(
         ("0x1.767dcf5534862p-1", "0x1.4043057b6ee09p-2"),
     )
 )
-_LOG_INVERSE = np.array([row[0] for row in _LOG_TABLE])
-_LOG_VALUE = np.array([row[1] for row in _LOG_TABLE])
-_LOG_OFFSET = 0x3F330000
+LOG_INVERSE = np.array([row[0] for row in _LOG_TABLE])
+LOG_VALUE = np.array([row[1] for row in _LOG_TABLE])
+LOG_OFFSET = 0x3F330000
 """Bits of the float32 at which the table's first sixteenth begins (about 0.7)."""
-_LN2 = float.fromhex("0x1.62e42fefa39efp-1")
-_LOG_4 = float.fromhex("-0x1.00ea348b88334p-2")
-_LOG_3 = float.fromhex("0x1.5575b0be00b6ap-2")
-_LOG_2 = float.fromhex("-0x1.ffffef20a4123p-2")
+LN2 = float.fromhex("0x1.62e42fefa39efp-1")
+LOG_4 = float.fromhex("-0x1.00ea348b88334p-2")
+LOG_3 = float.fromhex("0x1.5575b0be00b6ap-2")
+LOG_2 = float.fromhex("-0x1.ffffef20a4123p-2")
 
-_QUADRANTS_PER_RADIAN = float.fromhex("0x1.45f306dc9c883p+23")
+QUADRANTS_PER_RADIAN = float.fromhex("0x1.45f306dc9c883p+23")
 """2 / pi, times 2**24."""
-_QUADRANT = float.fromhex("0x1.921fb54442d18p0")
-_SIN_3 = float.fromhex("-0x1.555545995a603p-3")
-_SIN_5 = float.fromhex("0x1.1107605230bc4p-7")
-_SIN_7 = float.fromhex("-0x1.994eb3774cf24p-13")
-_COS_2 = float.fromhex("-0x1.ffffffd0c621cp-2")
-_COS_4 = float.fromhex("0x1.55553e1068f19p-5")
-_COS_6 = float.fromhex("-0x1.6c087e89a359dp-10")
-_COS_8 = float.fromhex("0x1.99343027bf8c3p-16")
+QUADRANT = float.fromhex("0x1.921fb54442d18p0")
+SIN_3 = float.fromhex("-0x1.555545995a603p-3")
+SIN_5 = float.fromhex("0x1.1107605230bc4p-7")
+SIN_7 = float.fromhex("-0x1.994eb3774cf24p-13")
+COS_2 = float.fromhex("-0x1.ffffffd0c621cp-2")
+COS_4 = float.fromhex("0x1.55553e1068f19p-5")
+COS_6 = float.fromhex("-0x1.6c087e89a359dp-10")
+COS_8 = float.fromhex("0x1.99343027bf8c3p-16")
 
 
 def log_float32(xp: Any, x: Array) -> Array:
     """Natural logarithm of positive, normal float32 numbers."""
     bits = x.view(xp.int32)
-    shifted = bits - xp.int32(_LOG_OFFSET)
+    shifted = bits - xp.int32(LOG_OFFSET)
     interval = (shifted >> xp.int32(19)) & xp.int32(15)
     exponent = shifted >> xp.int32(23)
     scaled = (bits - (exponent << xp.int32(23))).view(xp.float32).astype(xp.float64)
-    rest = scaled * xp.asarray(_LOG_INVERSE)[interval] - 1.0
-    start = xp.asarray(_LOG_VALUE)[interval] + exponent.astype(xp.float64) * _LN2
+    rest = scaled * xp.asarray(LOG_INVERSE)[interval] - 1.0
+    start = xp.asarray(LOG_VALUE)[interval] + exponent.astype(xp.float64) * LN2
     square = rest * rest
-    tail = _LOG_4 * square + (_LOG_3 * rest + _LOG_2)
+    tail = LOG_4 * square + (LOG_3 * rest + LOG_2)
     return (tail * square + (start + rest)).astype(xp.float32)
 
 
 def sin_cos_float32(xp: Any, x: Array) -> tuple[Array, Array]:
     """Sine and cosine of float32 angles of `[0, 120)` radians."""
     wide = x.astype(xp.float64)
-    quadrant = ((wide * _QUADRANTS_PER_RADIAN).astype(xp.int32) + xp.int32(1 << 23)) >> xp.int32(24)
-    angle = wide - quadrant.astype(xp.float64) * _QUADRANT
+    quadrant = ((wide * QUADRANTS_PER_RADIAN).astype(xp.int32) + xp.int32(1 << 23)) >> xp.int32(24)
+    angle = wide - quadrant.astype(xp.float64) * QUADRANT
     square = angle * angle
     cube = square * angle
-    sine = (angle + cube * _SIN_3) + (cube * square) * (_SIN_5 + square * _SIN_7)
+    sine = (angle + cube * SIN_3) + (cube * square) * (SIN_5 + square * SIN_7)
     fourth = square * square
-    cosine = ((1.0 + square * _COS_2) + fourth * _COS_4) + (fourth * square) * (_COS_6 + square * _COS_8)
+    cosine = ((1.0 + square * COS_2) + fourth * COS_4) + (fourth * square) * (COS_6 + square * COS_8)
     swapped = (quadrant & xp.int32(1)) == 1
     first, second = xp.where(swapped, cosine, sine), xp.where(swapped, sine, cosine)
     first = xp.where((quadrant & xp.int32(2)) == 2, -first, first)

@@ -19,13 +19,15 @@ import numpy as np
 
 Array = Any
 
-_MULTIPLIERS = np.array([[0xD2511F53], [0xCD9E8D57]], dtype=np.uint64)
-_WEYL_A = 0x9E3779B9
-_WEYL_B = 0xBB67AE85
+MULTIPLIER_A = 0xD2511F53
+MULTIPLIER_B = 0xCD9E8D57
+_MULTIPLIERS = np.array([[MULTIPLIER_A], [MULTIPLIER_B]], dtype=np.uint64)
+WEYL_A = 0x9E3779B9
+WEYL_B = 0xBB67AE85
 _WORD = 0xFFFFFFFF
 _DOUBLE_WORD = 0xFFFFFFFFFFFFFFFF
 _COUNTER = (1 << 128) - 1
-_ROUNDS = 10
+ROUNDS = 10
 _CHUNK = 1 << 13
 """Counters worked on at a time: the scratch of one chunk stays in a core's second-level cache."""
 
@@ -104,7 +106,7 @@ class Philox:
             factors[1][carry], rest[1][carry] = following & _WORD, following >> 32
         multipliers, keys = xp.asarray(_MULTIPLIERS), xp.asarray(_round_keys(self.key))
         swapped = products[::-1]
-        for index in range(_ROUNDS):
+        for index in range(ROUNDS):
             xp.multiply(factors, multipliers, out=products)
             xp.right_shift(swapped, half, out=factors)
             xp.bitwise_xor(factors, rest, out=factors)
@@ -118,7 +120,7 @@ class Philox:
 def _round_keys(key: int) -> Any:
     """The keys of the rounds, `[rounds, 2, 1]`: each half grows by a constant."""
     return np.array(
-        [[[(key + index * _WEYL_A) & _WORD], [((key >> 32) + index * _WEYL_B) & _WORD]] for index in range(_ROUNDS)],
+        [[[(key + index * WEYL_A) & _WORD], [((key >> 32) + index * WEYL_B) & _WORD]] for index in range(ROUNDS)],
         dtype=np.uint64,
     )
 
