@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import prod
 
-from scopert_cupy.command import Emitted
+from scopert_cupy.command import Emitted, Launch, Operand
 from scopert_cupy.emit import Emitter, Request
 from scopert_cupy.emitters.source import (
     INPUT,
@@ -107,11 +107,19 @@ def _scan(operation: str, helpers: str = "") -> Emitter:
             "place": place, "result": result,
         }  # fmt: skip
         function = define("scan_block", helpers + _BLOCK, names, fibers=True)
-        return done(
-            launch(function, min(count, request.facts.multiprocessors * 16), THREADS, INPUT[0], OUTPUT[0])
-        )  # fmt: skip
+        grid = min(count, request.facts.multiprocessors * 16)
+        return done(launch(function, grid, THREADS, INPUT[0], OUTPUT[0]))
 
     return emitter
+
+
+def sums_before(source: Operand, target: Operand, length: int) -> Launch:
+    """For each of `length` unsigned numbers the sum of those before it; by one block."""
+    names = {
+        "T": "unsigned", "Op": "sc_sum", "I": index_type(length), "count": 1, "inner": 1, "length": length,
+        "place": "r", "result": "before",
+    }  # fmt: skip
+    return launch(define("scan_block", _BLOCK, names, fibers=True), 1, THREADS, source, target)
 
 
 TABLE: dict[str, Emitter] = {
