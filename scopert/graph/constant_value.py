@@ -34,7 +34,7 @@ _shape_rules: dict[str, Callable[[Operation], Shape]] = {}
 
 
 def static_value(*op_types: str) -> Callable[[ValueRule], ValueRule]:
-    """Registers ``rule(op) -> array of its first output or None`` for ops whose value follows from shapes."""
+    """Registers ``rule(op) -> array or None`` for ops whose value follows from shapes; a list if outputs are several."""
 
     def register(rule: ValueRule) -> ValueRule:
         for op_type in op_types:
@@ -69,6 +69,8 @@ def known_value(tensor: Tensor, depth: int = 0) -> Array | None:
     rule = _value_rules.get(op.type)
     if rule is not None:
         found = rule(op)
+        if isinstance(found, list):
+            found = found[tensor._value_index]
         return None if found is None else np.asarray(found)
     if depth > _DEEPEST or not op._inputs or op.opdef.kernel is None or op.opdef.traits & _EFFECTS:
         return None

@@ -138,6 +138,12 @@ SHAPE_N = define_op(
 )
 
 
+@static_value("ShapeN")
+def _shape_n_values(op: Operation) -> list[Any]:
+    shapes = [_known_result_shape(tensor) for tensor in op.inputs]
+    return [None if shape is None else np.array(shape, op.attrs["out_type"].np) for shape in shapes]
+
+
 @public("shape_n")
 def shape_n(input: Any, out_type: Any = int32, name: str | None = None) -> list[Tensor]:
     """The shape of each of several tensors, as vectors of integers."""

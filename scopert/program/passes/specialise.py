@@ -58,7 +58,7 @@ class _Op:
 class Specialise:
     """Makes the shapes of a program those that follow from the shapes of its feeds.
 
-    What follows from shapes alone (`Shape`, `Size`) becomes a constant. Loops are left as they are: the
+    What follows from shapes alone (`Shape`, `Size`, `ShapeN`) becomes a constant. Loops are left as they are: the
     shapes of their variables may change from one iteration to the next.
 
     Attributes
@@ -115,14 +115,11 @@ class Specialise:
                 values[slot] = replace(values[slot], shape=shape)
             tensor = tensors[slot] = _Tensor(op, index, values[slot])
             op.outputs.append(tensor)
-        if len(step.outputs) == 1 and not step.kept and opdef is not None and is_pure(step):
-            array = self._from_shapes(op)
-            if array is not None:
-                rewriter.constant(step.outputs[0], array)
-                del tensors[step.outputs[0]]
+        if follows_from_shapes(op.type) and not step.kept and is_pure(step):
+            arrays = [known_value(cast(Tensor, tensor)) for tensor in op.outputs]
+            if all(array is not None for array in arrays):
+                for slot, array in zip(step.outputs, arrays, strict=True):
+                    rewriter.constant(slot, array)
+                    del tensors[slot]
                 return
         rewriter.keep(step)
-
-    @staticmethod
-    def _from_shapes(op: _Op) -> Any:
-        return known_value(cast(Tensor, op.outputs[0])) if follows_from_shapes(op.type) else None
