@@ -42,7 +42,8 @@ def lone_call(program: Program, step: Step) -> Callable[..., Any] | None:
     if prod(shape) > 1 and not any(node.op == "load" and node.value in whole for node in operands):
         return None  # numbers alone give a number
     call = _caller(UFUNCS[work[0].op], operands)
-    if all(node.dtype is result.dtype for node in operands):
+    has_shape = any(program.values[slot].shape == shape for slot in step.inputs)
+    if has_shape and all(node.dtype is result.dtype for node in operands):
         return call
     return _of_type(call, shape, result.dtype.np)
 
@@ -73,5 +74,5 @@ def _caller(ufunc: Any, operands: list[Any]) -> Callable[..., Any]:
 
 
 def _of_type(call: Callable[..., Any], shape: Any, dtype: Any) -> Callable[..., Any]:
-    """The call where the result's type is not that of the operands."""
+    """The call where the result's type or shape does not follow from the operands."""
     return lambda *inputs, out=None: call(*inputs, out=np.empty(shape, dtype) if out is None else out)

@@ -91,3 +91,12 @@ def test_a_switch_leaves_everything_to_numpy(monkeypatch):
     monkeypatch.setenv("SCOPERT_NATIVE", "0")
     assert unavailable() == "SCOPERT_NATIVE=0 turns it off"
     assert open_engine() is None
+
+
+def test_a_number_for_all_places():
+    import scopert as tf
+
+    with tf.Graph().as_default(), tf.Session() as session:
+        x = tf.placeholder(tf.float32, [])
+        found = session.run(tf.tile(tf.reshape(x, [1, 1]), [6, 8]) / 3.0, {x: 6.0})
+        assert found.shape == (6, 8) and (found == 2.0).all()

@@ -1,7 +1,8 @@
 """Fusion: elementwise operations, reductions and changes of layout between them become one loop nest.
 
 The pass takes steps apart into parts (`fuse_expand`), puts these into groups over one space (`fuse_schedule`),
-and writes each group as a body of `scopert.program.expression` (`fuse_emit`). No part is ever computed twice.
+and writes each group as a body of `scopert.program.expression` (`fuse_emit`). Only cheap maps are computed twice
+(`fuse_again`).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from scopert.program.ir import LOOP, Fetch, Loop, Program, Step
+from scopert.program.passes.fuse_again import Again
 from scopert.program.passes.fuse_effects import Effects
 from scopert.program.passes.fuse_emit import emit
 from scopert.program.passes.fuse_expand import Expansion
@@ -48,15 +50,17 @@ class Fuse:
         schedules: list[Schedule] = []
         effects = Effects(program)
         views = Views(values, program.constants)
+        again = Again(expansion, views)
         first = 0
         for end in ends:
-            schedule = Schedule(program, expansion, effects, views, wanted)
+            schedule = Schedule(program, expansion, effects, views, again, wanted)
             schedule.add(program.steps[first:end], first)
             schedule.join_readers()
             schedules.append(schedule)
             first = end
+        again.settle([item for schedule in schedules for item in schedule.items if item.merged is None], wanted)
         used = set(wanted)
-        runs = [self._emit(schedule, used, expansion, views) for schedule in reversed(schedules)]
+        runs = [self._emit(schedule, used, expansion, views, again) for schedule in reversed(schedules)]
         found: list[Step] = []
         lengths: list[int] = []
         for run in reversed(runs):
@@ -65,12 +69,14 @@ class Fuse:
         constants = {slot: array for slot, array in program.constants.items() if slot in used}
         return replace(program, values=tuple(values), steps=tuple(found), constants=constants), lengths
 
-    def _emit(self, schedule: Schedule, used: set[int], expansion: Expansion, views: Views) -> list[Step]:
+    def _emit(
+        self, schedule: Schedule, used: set[int], expansion: Expansion, views: Views, again: Again
+    ) -> list[Step]:
         """The steps of a schedule that somebody needs; `used` grows by what they need."""
         backwards: list[Step] = []
         for item in reversed(schedule.ordered()):
             if isinstance(item, Group):
-                made = self._group(item, used, expansion, views)
+                made = self._group(item, used, expansion, views, again)
             else:
                 made = [s for s in item.steps if s.kept or not is_pure(s) or not used.isdisjoint(s.outputs)]
             for step in reversed(made):
@@ -80,8 +86,10 @@ class Fuse:
         backwards.reverse()
         return backwards
 
-    def _group(self, group: Group, used: set[int], expansion: Expansion, views: Views) -> list[Step]:
+    def _group(
+        self, group: Group, used: set[int], expansion: Expansion, views: Views, again: Again
+    ) -> list[Step]:
         needed = [part.output for part in group.parts if part.output in used]
         if not needed:
             return []
-        return emit(group, needed, expansion.values, views)
+        return emit(group, needed, expansion.values, views, again)

@@ -25,6 +25,8 @@ class Effects:
 
     def __init__(self, program: Program) -> None:
         self._values = program.values
+        #: So many steps have written variables.
+        self.writes = 0
         self._last: Item | None = None
         self._written: dict[Hashable, Item] = {}
         self._readers: dict[Hashable, set[Item]] = {}
@@ -52,6 +54,7 @@ class Effects:
                 wait.add(self._last)
             self._last = item
         writes = bool(keys) and not reads and (WRITES in step.traits or step.op == LOOP or READS not in step.traits)
+        self.writes += writes
         for key in keys:
             if key in self._written:
                 wait.add(self._written[key])

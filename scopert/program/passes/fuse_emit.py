@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import cast
 
 from scopert.graph.dtypes import DType
 from scopert.graph.kernel import Origin
 from scopert.graph.opdef import PURE
 from scopert.program.expression import REDUCTIONS, Access, Fused, Node, Store
 from scopert.program.ir import FUSED, Step, Value
+from scopert.program.passes.fuse_again import Again, Recipe, layout_of_operand
 from scopert.program.passes.fuse_axes import Axes, Axis, Layout, flat, resolve, resolved, size
 from scopert.program.passes.fuse_body import Body
 from scopert.program.passes.fuse_expand import MAP, REDUCE, REGROUP, Part
@@ -20,15 +22,17 @@ from scopert.program.passes.fuse_views import Views
 
 
 def emit(
-    group: Group, needed: Iterable[int], values: Sequence[Value], views: Views, guards: tuple[int, ...] = ()
-) -> list[Step]:
+    group: Group, needed: Iterable[int], values: Sequence[Value], views: Views, again: Again,
+    guards: tuple[int, ...] = (),
+) -> list[Step]:  # fmt: skip
     """A FUSED step that fills those slots of a group that are `needed`, and reshapes of its results."""
-    return _Emission(group, values, views).steps(needed, guards)
+    return _Emission(group, values, views, again).steps(needed, guards)
 
 
 class _Emission:
-    def __init__(self, group: Group, values: Sequence[Value], views: Views) -> None:
+    def __init__(self, group: Group, values: Sequence[Value], views: Views, again: Again) -> None:
         self._group = group
+        self._again = {slot: recipe for slot in group.again if (recipe := again.recipes.get(slot)) is not None}
         self._values = values
         self._views = views
         self._parts = sorted(group.parts, key=lambda part: part.position)
@@ -88,6 +92,10 @@ class _Emission:
         number = self._views.number(slot)
         if number is not None:
             return self._body.const(number, dtype)
+        if slot in self._again:
+            found = self._repeated(slot, self._again[slot], layout)
+            if found is not None:
+                return found
         look = self._views.look(slot)
         strides = [0] * len(self._order)
         for axes, stride in zip(layout, look.strides, strict=True):
@@ -97,6 +105,30 @@ class _Emission:
         access = Access(tuple(strides), look.offset)
         index = self._inputs.setdefault((look.base, access), len(self._inputs))
         return self._body.load(index, dtype, frozenset(k for k, stride in enumerate(strides) if stride))
+
+    def _repeated(self, slot: int, recipe: Recipe, layout: Layout) -> int | None:
+        """A slot computed again, where it lies in `layout`; None if its axes do not fall into this space."""
+        part, body = recipe.part, self._body
+        shapes = [cast(tuple[int, ...], self._values[operand].shape) for operand in part.operands]
+        if part.kind != MAP:
+            source = layout_of_operand(part, layout, shapes[0])
+            return None if source is None else self._inner(part.operands[0], recipe, source)
+        assert part.build is not None
+        place = body.place
+        operands = []
+        for operand, shape in zip(part.operands, shapes, strict=True):
+            node = self._inner(operand, recipe, aligned(layout, shape))
+            if node is None:
+                return None
+            operands.append(node)
+        body.place = tuple([tuple([self._number[axis] for axis in axes]) for axes in layout])
+        made = part.build(body, *operands)
+        body.place = place
+        return made
+
+    def _inner(self, slot: int, recipe: Recipe, layout: Layout) -> int | None:
+        inner = recipe.inner.get(slot)
+        return self._operand(slot, layout) if inner is None else self._repeated(slot, inner, layout)
 
     def _strides(self, axes: Axes) -> tuple[int, ...]:
         """Of a contiguous array that these axes enumerate."""

@@ -67,9 +67,11 @@ class Group(Item):
     reductions : dict
         Slot -> (the axes that were reduced, the innermost axis of what was reduced).
     costly : bool
+    again : set
+        Slots that the group may compute again rather than load.
     """
 
-    __slots__ = ("columns", "costly", "layouts", "order", "parts", "reductions", "sources")
+    __slots__ = ("again", "columns", "costly", "layouts", "order", "parts", "reductions", "sources")
 
     def __init__(self, position: int) -> None:
         super().__init__(position)
@@ -80,6 +82,7 @@ class Group(Item):
         self.sources: dict[Part, Layout] = {}
         self.reductions: dict[int, tuple[Axes, Axes]] = {}
         self.costly = False
+        self.again: set[int] = set()
 
     def may_use(self, slot: int) -> bool:
         """Whether the result of a reduction may be used where it is computed."""
@@ -117,6 +120,7 @@ class Group(Item):
         self.layouts.update(other.layouts)
         self.sources.update(other.sources)
         self.reductions.update(other.reductions)
+        self.again |= other.again
         self.costly = self.costly or other.costly
         self.position = max(self.position, other.position)
         self.deps |= other.deps

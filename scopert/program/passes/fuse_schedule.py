@@ -8,6 +8,7 @@ from dataclasses import replace
 from heapq import heappop, heappush
 
 from scopert.program.ir import Program, Step
+from scopert.program.passes.fuse_again import Again
 from scopert.program.passes.fuse_axes import Axes, Layout, flat, fresh, resolve, size
 from scopert.program.passes.fuse_effects import Effects
 from scopert.program.passes.fuse_expand import MAP, REDUCE, REGROUP, Expansion, Part
@@ -42,14 +43,16 @@ class Schedule:
     """
 
     def __init__(
-        self, program: Program, expansion: Expansion, effects: Effects, views: Views, wanted: Container[int] = ()
-    ) -> None:
+        self, program: Program, expansion: Expansion, effects: Effects, views: Views, again: Again,
+        wanted: Container[int] = (),
+    ) -> None:  # fmt: skip
         self.items: list[Item] = []
         self.producer: dict[int, Item] = {}
         self._program = program
         self._expansion = expansion
         self._effects = effects
         self._views = views
+        self._again = again
         self._uses: Counter[int] = Counter()
         self._loads: dict[int, dict[Group, None]] = {}
         self._wanted = wanted
@@ -130,6 +133,7 @@ class Schedule:
             return False
         group.take(part, layout, group.layouts[part.operands[0]])
         self.producer[part.output] = group
+        self._again.note(part, group, self._effects.writes)
         if part.kind == REGROUP:
             self._views.regroup(part.output, part.operands[0])
         return True
@@ -294,6 +298,12 @@ class Schedule:
                 base = self._views.base(slot)
                 self._effects.use(base, group)
                 self._loads.setdefault(slot, {})[group] = None
+                recipe = self._again.recipes.get(slot)
+                if recipe is not None and recipe.writes == self._effects.writes and slot in self.producer:
+                    group.again.add(slot)
+                    for leaf in recipe.leaves:
+                        self._effects.use(self._views.base(leaf), group)
+        self._again.note(part, group, self._effects.writes)
 
     def join_readers(self) -> None:
         """Joins groups over one space that read the same array, where neither waits for the other."""
