@@ -16,6 +16,7 @@ from scopert_cupy.device import Allocation
 from scopert_cupy.frame import Frame
 from scopert_cupy.plan import plan
 from scopert_cupy.report import table_of
+from scopert_cupy.source import keep
 
 if TYPE_CHECKING:
     from scopert_cupy.backend import CupyBackend
@@ -72,6 +73,7 @@ class CupyExecutable:
         if not functions:
             return
         ordered = [functions[name] for name in sorted(functions)]
+        keep(ordered)
         source = "\n".join(function.source for function in ordered)
         module = self.backend.device.compile(source, [(function.name, function.fibers) for function in ordered])
         self._functions = {name: module.function(name) for name in functions}
