@@ -19,7 +19,8 @@ PRECISIONS = ("float32", "tf32", "bf16")
 #: The attribute of an operation that decides for it alone (``graph._attr_scope``).
 PRECISION_ATTRIBUTE = "_matmul_precision"
 
-_FLOATS = frozenset({"float16", "bfloat16", "float32", "float64"})
+#: Types that the library multiplies.
+FLOATS = frozenset({"float16", "bfloat16", "float32", "float64"})
 #: For these there is no library; the generated kernel computes exactly what NumPy does, overflow included.
 _INTEGERS = frozenset({"int32", "int64"})
 # A batch that needs more products than this runs eagerly.
@@ -72,11 +73,16 @@ def _strides(shape: tuple[int, ...], batch: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def product(request: Request, flip_a: bool, flip_b: bool, **epilogue: object) -> Emitted | None:
-    """``out[...] = a[...] @ b[...]`` over the first two inputs of a step; `epilogue` are further fields of Gemm."""
+    """``out[...] = a[...] @ b[...]`` over the first two inputs of a step.
+
+    With `epilogue`, further fields of `Gemm`, the result is a matrix, whatever shape it has.
+    """
     a, b = (_static(value.shape) for value in request.inputs[:2])
     out = _static(request.outputs[0].shape)
+    if epilogue:
+        out = (a[-1] if flip_a else a[-2], b[-2] if flip_b else b[-1])
     dtype = request.outputs[0].dtype.base.name
-    if dtype not in _FLOATS | _INTEGERS or min(len(a), len(b)) < 2:
+    if dtype not in FLOATS | _INTEGERS or min(len(a), len(b)) < 2:
         return None
     m, n = out[-2:]
     k = a[-2] if flip_a else a[-1]
@@ -106,7 +112,7 @@ def product(request: Request, flip_a: bool, flip_b: bool, **epilogue: object) ->
             Matrix(Operand("output", 0, at[2]), n, False, step[2]),
             dtype, precision, () if wide is None else (wide[0],), **epilogue,  # type: ignore[arg-type]
         )  # fmt: skip
-        commands.append(gemm if dtype in _FLOATS else tiled(gemm))
+        commands.append(gemm if dtype in FLOATS else tiled(gemm))
     return Emitted(tuple(commands))
 
 
@@ -124,10 +130,38 @@ def _batch_matmul(request: Request) -> Emitted | None:
     return product(request, bool(request.attrs["adj_x"]), bool(request.attrs["adj_y"]))
 
 
+def _joined(words: tuple[str, ...]) -> Emitter:
+    """The emitter of a product with what follows it (see `scopert_cupy.join_products`)."""
+
+    def emit(request: Request) -> Emitted | None:
+        more: dict[str, object] = {}
+        if "bias" in words:
+            more["bias"] = Operand("input", 2)
+        for word in words:
+            if word in ("relu", "gelu", "relu_aux", "drelu"):
+                more["epilogue"] = word
+        if "relu_aux" in words:
+            more["aux"] = Operand("output", 1)
+        if "drelu" in words:
+            more["aux"] = Operand("input", 2)
+        if "bias_gradient" in words:
+            more["bias_gradient"] = Operand("output", 1)
+        return product(request, bool(request.attrs["transpose_a"]), bool(request.attrs["transpose_b"]), **more)
+
+    return emit
+
+
+#: What may follow a product.
+JOINED = (
+    *((*bias, *activation) for bias in ((), ("bias",)) for activation in ((), ("relu",), ("gelu",), ("relu_aux",))),
+    ("drelu",), ("drelu", "bias_gradient"),
+)[1:]  # fmt: skip
+
 TABLE: dict[str, Emitter] = {
+    **{"+".join(["MatMul", *words]): _joined(words) for words in JOINED},
     "MatMul": _matmul,
     "BatchMatMul": _batch_matmul,
     "BatchMatMulV2": _batch_matmul,
 }
 
-__all__ = ["PRECISIONS", "PRECISION_ATTRIBUTE", "TABLE", "flat_axes", "precision_of", "product"]
+__all__ = ["FLOATS", "JOINED", "PRECISIONS", "PRECISION_ATTRIBUTE", "TABLE", "flat_axes", "precision_of", "product"]
