@@ -15,6 +15,8 @@ from scopert.program.passes.fuse_norm import NORMS
 from scopert.program.passes.fuse_table import REDUCES, RESHAPES, RULES
 from scopert_cupy.command import Copy, Emitted, Fill, Launch, Operand
 from scopert_cupy.emit import Emitter, Request
+from scopert_cupy.emitters import elementwise
+from scopert_cupy.emitters.elementwise import emit_elementwise
 from scopert_cupy.fused.plan import Kernels
 from scopert_cupy.fused.space import Array, Nest
 from scopert_cupy.fused.text import Unsupported
@@ -36,10 +38,10 @@ def emit_fused(request: Request) -> Emitted | None:
 
 
 def emit_alone(request: Request) -> Emitted | None:
-    """The kernels of one operation: what the pass makes of it when it stands alone."""
+    """The kernels of one operation: what the pass makes of it when it stands alone, else its row in `ROWS`."""
     if all(0 in (value.shape or ()) for value in request.outputs):
         return Emitted(())
-    return _Parts(request, Fuse()(_alone(request))).emitted()
+    return _Parts(request, Fuse()(_alone(request))).emitted() or emit_elementwise(request)
 
 
 def _alone(request: Request) -> Program:
@@ -164,6 +166,7 @@ _ALONE = (
 )  # fmt: skip
 
 TABLE: dict[str, Emitter] = {
+    **elementwise.TABLE,
     FUSED: emit_fused,
     "CheckLabels": _check_labels,
     "Nothing": _nothing,

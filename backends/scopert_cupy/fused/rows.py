@@ -175,16 +175,61 @@ def _shape(nest: Nest, made: _Schedule, limit: int, split: bool) -> _Shape:
     threads = group if group > 32 else 128 if group == 1 else 256
     items = -(-units // group)
     memory, shared = AGAIN, 0
-    kept = [(number, _kept_size(nest, number)) for number in made.kept]
-    bytes_each = sum(size * items * width for _, size in kept)
+    bytes_each = _most_held(nest, made) * items * width
     if made.phases == 1:
         memory = REGISTERS if items <= 4 and not columns % width else AGAIN
     elif bytes_each <= (_ROOM // 2 if group == 1024 else _ROOM) and items * width <= 64:
         memory = REGISTERS
-    elif group > 32 and sum(size for _, size in kept) * columns + len(kept) * 16 <= limit - 4096:
-        memory = SHARED
-        shared = sum(-(-size * columns // 16) * 16 for _, size in kept)
+    elif group > 32 and _places(nest, made, columns)[1] <= limit - 4096:
+        memory, shared = SHARED, _places(nest, made, columns)[1]
+    else:
+        group, threads = min(group, 512), min(threads, 512)
+        items = -(-units // group)
     return _Shape(width, units, group, threads, items, memory, shared)
+
+
+def _most_held(nest: Nest, made: _Schedule) -> int:
+    """Bytes for each column that are kept at the same time between two phases."""
+    last = _last_phases(nest, made)
+    return max(
+        [
+            sum(_kept_size(nest, n) for n, home in made.kept.items() if home < between <= last[n])
+            for between in range(1, made.phases)
+        ],
+        default=0,
+    )
+
+
+def _last_phases(nest: Nest, made: _Schedule) -> dict[int, int]:
+    """Until which phase kept values are needed."""
+    last = {}
+    for phase in range(made.phases):
+        walked = _walk(nest, made, phase)
+        last.update({number: phase for number in made.kept if number in walked})
+    return last
+
+
+def _places(nest: Nest, made: _Schedule, columns: int) -> tuple[dict[int, int], int]:
+    """Where the rows of kept values lie in shared memory, and how long that is.
+
+    A value takes the place of one that is needed for the last time in the phase that makes it: a thread reads its
+    own part before it writes there.
+    """
+    last = _last_phases(nest, made)
+    at: dict[int, int] = {}
+    total = 0
+    free: list[tuple[int, int, int]] = []  # phase from which on, bytes of an element, place
+    for number, home in sorted(made.kept.items(), key=lambda pair: (pair[1], pair[0])):
+        size = _kept_size(nest, number)
+        found = next((place for place in free if place[0] <= home and place[1] == size), None)
+        if found is None:
+            at[number] = total
+            total += -(-size * columns // 16) * 16
+        else:
+            free.remove(found)
+            at[number] = found[2]
+        free.append((last[number], size, at[number]))
+    return at, total
 
 
 def _kept_size(nest: Nest, number: int) -> int:
@@ -281,7 +326,7 @@ class _Kernel:
     def _keep(self) -> None:
         """Declares where kept values stay."""
         write, shape = self.write, self.shape
-        offset = 0
+        places = _places(self.nest, self.plan, self.count)[0]
         if self.memory == SHARED:
             write("SC_DYNAMIC_SHARED(unsigned char, kept);")
         for number in self.plan.kept:
@@ -289,8 +334,7 @@ class _Kernel:
             if self.memory == REGISTERS:
                 write(f"sc_pack<{kind}, {shape.width}> k{number}[{shape.items}];")
             else:
-                write(f"{kind}* k{number} = reinterpret_cast<{kind}*>(kept + {offset});")
-                offset += -(-_kept_size(self.nest, number) * self.count // 16) * 16
+                write(f"{kind}* k{number} = reinterpret_cast<{kind}*>(kept + {places[number]});")
 
     def _kept_kind(self, number: int) -> str:
         node = self.fused.nodes[number]

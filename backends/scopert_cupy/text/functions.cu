@@ -66,6 +66,27 @@ template <class T> SC_FN T sc_pow(T x, T y) {
   return made;
 }
 
+// Bits of integers; a shift goes no farther than to the last bit.
+template <class T> SC_FN T sc_floormod(T x, T y) { return sc_mod(x, y); }
+template <class T> SC_FN T sc_invert(T x) { return (T)~x; }
+template <class T> SC_FN T sc_bitand(T x, T y) { return (T)(x & y); }
+template <class T> SC_FN T sc_bitor(T x, T y) { return (T)(x | y); }
+template <class T> SC_FN T sc_bitxor(T x, T y) { return (T)(x ^ y); }
+template <class T> SC_FN int sc_distance(T y) {
+  const int most = 8 * (int)sizeof(T) - 1;
+  return y < (T)0 ? 0 : y > (T)most ? most : (int)y;
+}
+template <class T> SC_FN T sc_lshift(T x, T y) { return (T)((typename sc_unsigned<T>::type)x << sc_distance(y)); }
+template <class T> SC_FN T sc_rshift(T x, T y) { return (T)(x >> sc_distance(y)); }
+template <class T> SC_FN unsigned char sc_popcount(T x) {
+  unsigned long long bits = (unsigned long long)x;
+  if (sizeof(T) < 8) bits &= (1ull << 8 * (sizeof(T) % 8)) - 1;
+  bits -= bits >> 1 & 0x5555555555555555ull;
+  bits = (bits & 0x3333333333333333ull) + (bits >> 2 & 0x3333333333333333ull);
+  bits = (bits + (bits >> 4)) & 0x0f0f0f0f0f0f0f0full;
+  return (unsigned char)(bits * 0x0101010101010101ull >> 56);
+}
+
 #define SC_FLOATING(T, S)                                                                              \
   SC_FN T sc_div(T x, T y) { return x / y; }                                                           \
   SC_FN T sc_fmod(T x, T y) { return fmod##S(x, y); }                                                  \
@@ -107,7 +128,12 @@ template <class T> SC_FN T sc_pow(T x, T y) {
   SC_FN T sc_tanh(T x) { return tanh##S(x); }                                                          \
   SC_FN T sc_erf(T x) { return erf##S(x); }                                                            \
   SC_FN T sc_erfc(T x) { return erfc##S(x); }                                                          \
-  SC_FN T sc_lgamma(T x) { return lgamma##S(x); }                                                      \
+  SC_FN T sc_lgamma(T x) { return (T)lgamma((double)x); }                                              \
+  SC_FN T sc_nextafter(T x, T y) { return nextafter##S(x, y); }                                        \
+  SC_FN T sc_floormod(T x, T y) {                                                                      \
+    T rest = fmod##S(x, y);                                                                            \
+    return rest != (T)0 && (rest < (T)0) != (y < (T)0) ? rest + y : rest;                              \
+  }                                                                                                    \
   SC_FN T sc_floor(T x) { return floor##S(x); }                                                        \
   SC_FN T sc_ceil(T x) { return ceil##S(x); }                                                          \
   SC_FN T sc_round(T x) { return rint##S(x); }                                                         \
