@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
+from backends.cupy.fused_bodies import EXAMPLES
 from backends.cupy.running import Bench, compiled
 from backends.fused_strategies import bodies, numbers
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from program.fused_reference import evaluate
+from scopert_cupy import nvrtc
 from scopert_cupy.command import Operand
 from scopert_cupy.fused.plan import Kernels
 from scopert_cupy.fused.space import Array, Nest
@@ -80,3 +83,57 @@ def together(cases: list[Case], seed: int, limit: int = 227 << 10, wide: bool = 
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 def test_random_bodies(cases: list[Case], seed: int, wide: bool, limit: int) -> None:
     together(cases, seed, limit, wide)
+
+
+@pytest.fixture(scope="module")
+def examples() -> tuple[dict[tuple[str, bool], Kernels], Any]:
+    """Kernels of all examples, some also counting in 64 bits, in one module."""
+    made = {(name, False): one.kernels() for name, one in EXAMPLES.items()}
+    made |= {(name, True): EXAMPLES[name].kernels(True) for name in list(EXAMPLES)[::3]}
+    return made, compiled(HostDevice(), [command for one in made.values() for command in one.commands])
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_examples(name: str, examples: Any) -> None:
+    made, module = examples
+    one = EXAMPLES[name]
+    found = [agree(one.body, one.arrays(), list(one.outputs), list(one.room), made[name, wide], module) for wide in (False, True) if (name, wide) in made]
+    for a, b in zip(found[0], found[-1], strict=True):
+        assert a.tobytes() == b.tobytes()
+    kinds = [command.function.name.split("_")[1] for command in made[name, False].commands]
+    assert " ".join(kinds) == one.kinds
+
+
+@pytest.mark.parametrize("name", ["gelu", "gelu bias", "columns stored", "rows stored"])
+def test_results_may_lie_where_inputs_lie(name: str, examples: Any) -> None:
+    made, module = examples
+    one = EXAMPLES[name]
+    kernels_, shapes = made[name, False], [((n,), d.np) for n, d in zip(one.room, one.outputs, strict=True)]
+    apart = Bench(HostDevice(), one.arrays(), shapes, kernels_.scratch).run(kernels_.commands, module)
+    for seed in (0, 3):
+        bench = Bench(HostDevice(seed=seed), one.arrays(), shapes, kernels_.scratch)
+        last = len(shapes) - 1  # what stands at points
+        bench.held["output", last] = bench.held["input", 0]
+        for a, b in zip(bench.run(kernels_.commands, module), apart, strict=True):
+            assert a.tobytes() == b.tobytes()
+
+
+@pytest.mark.skipif(not nvrtc.available(), reason="NVRTC is not installed")
+@pytest.mark.parametrize("architecture", ["sm_80", "sm_90", "sm_100", "sm_120"])
+def test_machine_code(architecture: str, examples: Any) -> None:
+    """No spills, registers for the blocks that are launched, and accesses as wide as claimed."""
+    launches = {c.function.name: (name, c) for (name, wide), one in examples[0].items() if not wide for c in one.commands}
+    if architecture not in ("sm_90", "sm_120"):  # a third of them, for time
+        launches = {symbol: launches[symbol] for symbol in list(launches)[::3]}
+    source = "\n".join([command.function.source for _, command in launches.values()])
+    cubin = nvrtc.compile_cubin(source, architecture)
+    ptx = nvrtc.compile_ptx(source, architecture) if architecture == "sm_90" else ""
+    for symbol, (name, command) in launches.items():
+        found = cubin.resources[symbol]
+        assert (found.spills, found.stack) == (0, 0), name
+        assert found.registers * command.function.threads <= 65536, name
+        if ptx:
+            assert max(nvrtc.access_width(ptx, symbol)) >= command.function.width, name
+    for name, one in EXAMPLES.items():
+        first = examples[0][name, False].commands[0]
+        assert first.function.width == one.width, name
