@@ -6,6 +6,8 @@ from scopert_cupy.emit import Emitter
 from scopert_cupy.emitters import (
     arguments,
     assigning,
+    convolving,
+    depthwise,
     diagonals,
     filling,
     fused,
@@ -15,6 +17,7 @@ from scopert_cupy.emitters import (
     normalising,
     optimizers,
     padding,
+    pooling,
     random,
     ranking,
     reductions,
@@ -50,4 +53,7 @@ TABLE: dict[str, Emitter] = {
     **ranking.TABLE,
     **segments.TABLE,
     **scattering.TABLE,
+    **pooling.TABLE,
+    **convolving.TABLE,
+    **depthwise.TABLE,
 }

@@ -70,7 +70,7 @@ class Reduction:
 
 
 @dataclass(frozen=True, slots=True)
-class _Space:
+class Space:
     """Kept and reduced axes with their strides in the source; kept ones are row-major in the target."""
 
     kept: tuple[int, ...]
@@ -87,7 +87,7 @@ class _Space:
         return prod(self.gone)
 
 
-def _space(shape: Sequence[int], axes: Collection[int]) -> _Space:
+def _space(shape: Sequence[int], axes: Collection[int]) -> Space:
     merged: list[tuple[int, int, bool]] = []
     for axis, (n, stride) in enumerate(zip(shape, row_major(shape), strict=True)):
         if n == 1:
@@ -99,7 +99,7 @@ def _space(shape: Sequence[int], axes: Collection[int]) -> _Space:
     kept = [(n, stride) for n, stride, gone in merged if not gone]
     gone = [(n, stride) for n, stride, is_gone in merged if is_gone]
     columns = [tuple([pair[k] for pair in pairs]) for pairs in (kept, gone) for k in (0, 1)]
-    return _Space(*columns)
+    return Space(*columns)
 
 
 _ROWS = """SC_KERNEL void __launch_bounds__($THREADS) $NAME($parameters) {
@@ -197,17 +197,22 @@ def reduced(
     space = _space(shape, axes)
     if 0 in shape:
         # What is kept may be empty too; nothing is read in either case.
-        space = _Space((prod(n for axis, n in enumerate(shape) if axis not in axes),), (0,), (0,), (1,))
+        space = Space((prod(n for axis, n in enumerate(shape) if axis not in axes),), (0,), (0,), (1,))
+    return over_space(reduction, space, facts, scratch)
+
+
+def over_space(reduction: Reduction, space: Space, facts: Facts, scratch: int = 0) -> tuple[tuple[Command, ...], int]:
+    """The same where the axes are given; a kept one may have stride 0 in the source."""
     if not space.rows:
         return (), scratch
     if not space.gone:
         return (_mapped(reduction, space, facts),), scratch
-    if not space.kept or space.gone_strides[-1] < space.kept_strides[-1] or not space.length:
+    if not space.kept or space.kept_strides[-1] != 1 or not space.length:
         return _by_rows(reduction, space, facts, scratch)
     return _by_columns(reduction, space, facts, scratch)
 
 
-def _mapped(reduction: Reduction, space: _Space, facts: Facts) -> Command:
+def _mapped(reduction: Reduction, space: Space, facts: Facts) -> Command:
     """Nothing is reduced: each element alone."""
     body = (
         f"typedef {reduction.total} A; const A x = ({reduction.total})sc_get(source[i]); "
@@ -255,7 +260,7 @@ def _split(length: int, parts: int, multiple: int) -> tuple[int, int]:
     return step, max(1, -(-length // step))
 
 
-def _names(reduction: Reduction, space: _Space, step: int, parts: int) -> dict[str, object]:
+def _names(reduction: Reduction, space: Space, step: int, parts: int) -> dict[str, object]:
     """What both templates ask for."""
     kind = index_type(space.rows * parts, space.rows * space.length)
     several = len(space.gone) > 1
@@ -268,7 +273,7 @@ def _names(reduction: Reduction, space: _Space, step: int, parts: int) -> dict[s
     }  # fmt: skip
 
 
-def _row_pass(reduction: Reduction, space: _Space, facts: Facts, wanted: int = 1) -> tuple[Launch, int]:
+def _row_pass(reduction: Reduction, space: Space, facts: Facts, wanted: int = 1) -> tuple[Launch, int]:
     """One result for each part of each row; and how many parts there are."""
     wide = 1
     if space.gone_strides[-1] == 1:
@@ -290,7 +295,7 @@ def _row_pass(reduction: Reduction, space: _Space, facts: Facts, wanted: int = 1
     return launch(function, grid, THREADS, *[value for _, value in _parameters(reduction)]), parts
 
 
-def _column_pass(reduction: Reduction, space: _Space, facts: Facts, split: bool) -> tuple[Launch, int]:
+def _column_pass(reduction: Reduction, space: Space, facts: Facts, split: bool) -> tuple[Launch, int]:
     """The same where the last axis is kept: parts stand before it in the result."""
     columns = space.kept[-1]
     steps = [stride * reduction.itemsize for stride in (*space.kept_strides[:-1], *space.gone_strides)]
@@ -312,7 +317,7 @@ def _column_pass(reduction: Reduction, space: _Space, facts: Facts, split: bool)
     return launch(function, grid, THREADS, *[value for _, value in _parameters(reduction)]), parts
 
 
-def _by_rows(reduction: Reduction, space: _Space, facts: Facts, scratch: int) -> tuple[tuple[Command, ...], int]:
+def _by_rows(reduction: Reduction, space: Space, facts: Facts, scratch: int) -> tuple[tuple[Command, ...], int]:
     enough = 2 * facts.multiprocessors
     parts = 1
     if space.length >= 16 * _WARP_ROW and space.rows < enough:
@@ -321,16 +326,16 @@ def _by_rows(reduction: Reduction, space: _Space, facts: Facts, scratch: int) ->
         return (_row_pass(reduction, space, facts)[0],), scratch
     first, second = _halves(reduction, Operand("scratch", 0, scratch))
     partial, parts = _row_pass(first, space, facts, parts)
-    whole, _ = _row_pass(second, _Space((space.rows,), (parts,), (parts,), (1,)), facts)
+    whole, _ = _row_pass(second, Space((space.rows,), (parts,), (parts,), (1,)), facts)
     return (partial, whole), aligned(scratch + space.rows * parts * second.itemsize)
 
 
-def _by_columns(reduction: Reduction, space: _Space, facts: Facts, scratch: int) -> tuple[tuple[Command, ...], int]:
+def _by_columns(reduction: Reduction, space: Space, facts: Facts, scratch: int) -> tuple[tuple[Command, ...], int]:
     first, second = _halves(reduction, Operand("scratch", 0, scratch))
     partial, parts = _column_pass(first, space, facts, split=True)
     if parts == 1:
         return (_column_pass(reduction, space, facts, split=False)[0],), scratch
     upper, columns = prod(space.kept[:-1]), space.kept[-1]
-    folded = _Space((upper, columns), (parts * columns, 1), (parts,), (columns,))
+    folded = Space((upper, columns), (parts * columns, 1), (parts,), (columns,))
     whole, _ = _column_pass(second, folded, facts, split=False)
     return (partial, whole), aligned(scratch + space.rows * parts * second.itemsize)
