@@ -34,7 +34,8 @@ class Memory:
     nbytes : int
         The size of the workspace.
     bound : int
-        The largest number of bytes that are alive at the same time in this order: no layout needs less.
+        The largest number of bytes that are alive at the same time, in the best order that the pass `order` found:
+        no layout needs less.
     values : int
         How many pieces of memory were placed.
     """
@@ -57,5 +58,5 @@ class Memory:
     def lines(self) -> Iterator[str]:
         """A summary, a line a fact."""
         yield f"workspace: {self.nbytes} bytes for {self.values} values in {len(self.offsets)} slots"
-        yield f"  alive at once: {self.bound} bytes; ratio {self.ratio:.3f}"
+        yield f"  alive at once in the best order found: {self.bound} bytes; ratio {self.ratio:.3f}"
         yield f"  {len(self.views)} views, {len(self.copied)} copies of views"

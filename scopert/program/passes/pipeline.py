@@ -12,6 +12,7 @@ from scopert.program.passes.cse import Cse
 from scopert.program.passes.dead import Dead
 from scopert.program.passes.fold import Fold
 from scopert.program.passes.fuse import Fuse
+from scopert.program.passes.order import Order
 from scopert.program.passes.place import Place
 from scopert.program.passes.simplify import Simplify
 from scopert.program.passes.specialise import Specialise
@@ -25,6 +26,7 @@ PIPELINE: tuple[Pass, ...] = (
     Dead(),
     Fuse(),
     Join(),
+    Order(),
     Place(),
 )
 

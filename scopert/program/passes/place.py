@@ -48,11 +48,16 @@ class Place:
         return replace(program, memory=_Placing(program, self.in_place).memory())
 
 
+def alive_at_once(program: Program) -> int:
+    """The largest number of bytes that `Place` has to keep at the same time."""
+    return most_alive(_Placing(program, True).pieces())
+
+
 class _Placing:
     def __init__(self, program: Program, in_place: bool) -> None:
         self._program = program
         self._in_place = in_place
-        self._sizes = [_nbytes(value) for value in program.values]
+        self._sizes = [placed_bytes(value) for value in program.values]
         self._copied: set[int] = set()
         self._until = self._last_needed(self._read_contiguously())
         self._pieces: list[Piece] = []
@@ -61,7 +66,8 @@ class _Placing:
         self._behind: dict[int, frozenset[int]] = {}
         self._views: set[int] = set()
 
-    def memory(self) -> Memory:
+    def pieces(self) -> list[Piece]:
+        """What is to be placed."""
         for position, step in enumerate(self._program.steps):
             if self._is_same_memory(step):
                 output = step.outputs[0]
@@ -74,7 +80,10 @@ class _Placing:
                 behind = frozenset[int]().union(*[self._memory_behind(slot) for slot in step.inputs])
                 if behind:
                     self._behind.update({slot: behind for slot in step.outputs if slot not in self._whole})
-        nbytes = pack(self._pieces)
+        return self._pieces
+
+    def memory(self) -> Memory:
+        nbytes = pack(self.pieces())
         offsets = {slot: piece.offset for slot, piece in self._whole.items()}
         return Memory(
             offsets, frozenset(self._views), frozenset(self._copied), nbytes, most_alive(self._pieces),
@@ -204,7 +213,7 @@ def reads_before_writing(body: Fused, load: int, store: int) -> bool:
     return True
 
 
-def _nbytes(value: Value) -> int:
+def placed_bytes(value: Value) -> int:
     """The size of a value that can be placed; 0 of others, and of scalars, which are no arrays."""
     dtype, shape = value.dtype, value.shape
     if not shape or None in shape or dtype.is_ref or dtype in (string, resource, variant) or dtype.np.hasobject:
