@@ -1,263 +1,358 @@
-"""Convolutions of images as products with a matrix of windows that stays in the cache.
+"""Convolutions of images as products with matrices of windows (`windows.py`), in both layouts.
 
-Images are taken in blocks whose windows fill about a core's cache, and blocks are dealt to threads. The matrix of
-windows has a row for each pixel of the output; if the rows were short and the lines long (few channels), a column.
-Everything that is no plain convolution of images in float32 or float64 goes to the generic functions.
+The gradient to the images is a convolution of the gradient too: for each remainder of an image's lines and points by
+the strides, the taps of the filter that meet it, turned around. Everything that is no plain convolution of images in
+float32 or float64 goes to the generic functions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import gcd
 from typing import Any
 
 import numpy as np
 
 from scopert.backend import Kernel, Origin
-from scopert.ops import convolution_kernels as generic
-from scopert.ops.nn_conv import Geometry, backward_filter, backward_input, forward
+from scopert.ops import nn_conv
+from scopert.ops.convolution_kernels import count_windows
+from scopert.ops.nn_conv import Geometry
 from scopert.ops.window import Pads
+from scopert_numpy import windows
 from scopert_numpy.matmul import product
 from scopert_numpy.threads import pool
+from scopert_numpy.windows import ARENA, Windows, windows_of
 
 Array = Any
 
-# Elements of the windows of a block.
-_BLOCK = 1 << 18
-# Columns of a matrix from which on BLAS multiplies at full speed.
+# Channels from which on BLAS multiplies at full speed.
 _WIDE = 16
 
 
-class _Windows:
-    """The windows of images of one shape.
+@dataclass(frozen=True)
+class Case:
+    """One convolution; arrays have their channels last, as views where they come first in memory.
 
-    Parameters
+    Attributes
     ----------
     image : (int, int, int)
-        Rows, columns, channels.
-    kernel, strides, dilations, out : pairs of int
-    pads : pairs of (int, int)
+        Lines, points, channels.
+    kernel, strides, dilations : (int, int)
+    pads : pair of (int, int)
+    out : (int, int)
+    first : bool
+        The channels come first in memory.
     """
 
-    def __init__(
-        self, image: Sequence[int], kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int],
-        pads: Sequence[Pads], out: Sequence[int],
-    ) -> None:  # fmt: skip
-        self.image, self.kernel, self.strides, self.dilations, self.pads = image, kernel, strides, dilations, pads
-        self.out = out
-        channels = image[2]
-        self.rows, self.columns = out[0] * out[1], kernel[0] * kernel[1] * channels
-        self.block = max(1, _BLOCK // max(self.rows * self.columns, 1))
-        #: A window is a column: its pieces would be shorter than a line of the output.
-        self.turned = strides[1] == 1 and kernel[1] * channels < out[1]
+    image: tuple[int, int, int]
+    kernel: tuple[int, int]
+    strides: tuple[int, int]
+    dilations: tuple[int, int]
+    pads: tuple[Pads, Pads]
+    out: tuple[int, int]
+    first: bool
 
-    def scratch(self, count: int, dtype: Any) -> tuple[Array, Array, Array, Array]:
-        """For `count` images: padded images, the part inside the border, their windows as a view, and the matrix."""
-        height, width, channels = self.image
-        (top, bottom), (left, right) = self.pads
-        tall, wide = height + top + bottom, width + left + right
-        where = (slice(None), slice(top, top + height), slice(left, left + width))
-        (kh, kw), (sh, sw), (dh, dw) = self.kernel, self.strides, self.dilations
-        strided = np.lib.stride_tricks.as_strided
-        if self.turned:
-            padded = np.zeros((count, channels, tall, wide), dtype)
-            n, c, h, w = padded.strides
-            view = strided(
-                padded, (count, kh, kw, channels, *self.out), (n, h * dh, w * dw, c, h * sh, w * sw)
-            )
-            inside = padded.transpose(0, 2, 3, 1)[where]
-            matrix = np.empty((count, self.columns, self.rows), dtype)
-        else:
-            padded = np.zeros((count, tall, wide, channels), dtype)
-            n, h, w, c = padded.strides
-            view = strided(
-                padded, (count, *self.out, kh, kw, channels), (n, h * sh, w * sw, h * dh, w * dw, c)
-            )
-            inside = padded[where]
-            matrix = np.empty((count, self.rows, self.columns), dtype)
-        return inside, view, matrix, matrix.reshape(view.shape)
+    @property
+    def is_pointwise(self) -> bool:
+        """A product of all points."""
+        return self.kernel == (1, 1) and self.strides == (1, 1) and not any(map(any, self.pads))
 
-    def share(self, images: int, work: int) -> int:
-        """How many images a thread should have at least."""
-        return max(self.block, images if work < 1 << 22 else 1)
+    def windows(self) -> Windows:
+        """Those of the images."""
+        before = (self.pads[0][0], self.pads[1][0])
+        return windows_of(
+            self.image, self.kernel, self.strides, self.dilations, before, self.out, self.first, windows.BLOCK
+        )
 
 
-def _is_plain(x: Array, kernel: Sequence[int], depth: int, filters: int, dtypes: Sequence[Any]) -> bool:
-    return (
-        len(kernel) == 2 and x.shape[-1] == depth and 0 not in (*x.shape, *kernel, depth, filters)
-        and x.dtype in (np.float32, np.float64) and all(dtype == x.dtype for dtype in dtypes)
+def case_of(
+    image: Sequence[int], w: Sequence[int], geometry: Geometry, first: bool, dtypes: Sequence[Any]
+) -> Case | None:
+    """The case of a convolution of images of one shape by filters of another; None if it is not written here."""
+    *kernel, depth, filters = w
+    if len(kernel) != 2 or len(image) != 4 or image[-1] != depth or 0 in (*image, *kernel, depth, filters):
+        return None
+    if dtypes[0] not in (np.float32, np.float64) or any(dtype != dtypes[0] for dtype in dtypes):
+        return None
+    strides, dilations, pads = geometry.arguments(image[1:-1], kernel)
+    out = count_windows(image[1:-1], kernel, strides, dilations, pads)
+    if 0 in out:
+        return None
+    return Case(
+        (image[1], image[2], image[3]), (kernel[0], kernel[1]), (strides[0], strides[1]), (dilations[0], dilations[1]),
+        (pads[0], pads[1]), (out[0], out[1]), first,
     )  # fmt: skip
 
 
-def _is_pointwise(kernel: Sequence[int], strides: Sequence[int], pads: Sequence[Pads]) -> bool:
-    return tuple(kernel) == (1, 1) and tuple(strides) == (1, 1) and not any(map(any, pads))
+def _flat(x: Array, first: bool) -> Array:
+    """``(images, points, channels)`` as it lies in memory: with the channels before the points if they come first."""
+    x = np.ascontiguousarray(x.transpose(0, 3, 1, 2) if first else x)
+    return x.reshape(*x.shape[:2], -1) if first else x.reshape(x.shape[0], -1, x.shape[-1])
 
 
-def _is_dense(
-    sizes: Sequence[int], out: Sequence[int], strides: Sequence[int], kernel: Sequence[int], dilations: Sequence[int],
-    pads: Sequence[Pads],
-) -> bool:  # fmt: skip
-    """Whether the gradient to the input is itself a convolution of the gradient with some border around it."""
-    return tuple(strides) == (1, 1) and all(
-        before <= (k - 1) * d and size + before >= n
-        for size, n, k, d, (before, _) in zip(sizes, out, kernel, dilations, pads, strict=True)
-    )
+def convolve(x: Array, w: Array, taken: Windows, pointwise: bool, out: Array) -> None:
+    """Fills `out`, contiguous in memory but for the place of the channels."""
+    filters, first = w.shape[-1], taken.first
+    weights = w.reshape(-1, filters)
+    flat = out.transpose(0, 3, 1, 2).reshape(out.shape[0], filters, -1) if first else out.reshape(len(out), -1, filters)
+    images = x.shape[0]
+    work = flat.size * taken.elements
+    if pointwise:
+        source = _flat(x, first)
+        if first:
+            pool().parallel_for(
+                lambda lo, hi: np.matmul(weights.T, source[lo:hi], out=flat[lo:hi]), images,
+                1 if work >= 1 << 22 else images,
+            )  # fmt: skip
+        else:
+            product(source.reshape(-1, source.shape[-1]), weights, flat.reshape(-1, filters))
+        return
+    across = taken.out[1]
+
+    def part(lo: int, hi: int) -> None:
+        for piece in taken.pieces(x, lo, hi):
+            where = slice(piece.lines.start * across, piece.lines.stop * across)
+            if first and taken.turned:
+                np.matmul(weights.T, piece.matrix, out=flat[piece.images, :, where])
+            elif first:  # BLAS is quicker with rows, and turning them around costs little
+                made, buffer = ARENA.take((*piece.matrix.shape[:2], filters), x.dtype)
+                np.matmul(piece.matrix, weights, out=made)
+                np.copyto(flat[piece.images, :, where], made.transpose(0, 2, 1))
+                ARENA.give(buffer)
+            elif taken.turned:
+                np.matmul(piece.matrix.transpose(0, 2, 1), weights, out=flat[piece.images, where])
+            else:
+                np.matmul(
+                    piece.matrix.reshape(-1, taken.elements), weights,
+                    out=flat[piece.images, where].reshape(-1, filters),
+                )  # fmt: skip
+
+    pool().parallel_for(part, taken.units(images), taken.grain(images, work))
 
 
-class _Fast:
-    """The functions of `convolution_kernels`, faster."""
+def grad_filter(x: Array, dy: Array, case: Case, out: Array) -> None:
+    """Fills `out`, of the filter's shape."""
+    filters, images, first = dy.shape[-1], x.shape[0], case.first
+    result = out.reshape(-1, filters)
+    gradients = _flat(dy, first)
+    if case.is_pointwise and not first:
+        product(_flat(x, False).reshape(-1, x.shape[-1]).T, gradients.reshape(-1, filters), result)
+        return
+    taken = case.windows()
+    across = taken.out[1]
+    totals: dict[int, tuple[Array, Array]] = {}
 
-    @staticmethod
-    def convolve(
-        xp: Any, x: Array, w: Array, strides: Sequence[int], dilations: Sequence[int], pads: Sequence[Pads]
-    ) -> Array:
-        *kernel, depth, filters = w.shape
-        if not _is_plain(x, kernel, depth, filters, (w.dtype,)):
-            return generic.convolve(xp, x, w, strides, dilations, pads)
-        out = generic.count_windows(x.shape[1:-1], kernel, strides, dilations, pads)
-        images = x.shape[0]
-        result = np.empty((images, *out, filters), x.dtype)
-        if result.size == 0:
+    def part(lo: int, hi: int) -> None:
+        total, kept = (result, None) if lo == 0 else ARENA.take(result.shape, result.dtype)
+        term, given = ARENA.take(result.shape, result.dtype)
+        into = total
+        for piece in taken.pieces(x, lo, hi):
+            where = slice(piece.lines.start * across, piece.lines.stop * across)
+            for left, right in _factors(piece.matrix, gradients, piece.images, where, taken):
+                np.matmul(left, right, out=into)
+                if into is term:
+                    np.add(total, term, out=total)
+                into = term
+        ARENA.give(given)
+        totals[lo] = total, kept
+
+    work = images * taken.out[0] * across * taken.elements * filters
+    pool().parallel_for(part, taken.units(images), taken.grain(images, work))
+    for lo in sorted(totals)[1:]:
+        total, kept = totals[lo]
+        np.add(result, total, out=result)
+        ARENA.give(kept)
+
+
+def _factors(matrix: Array, gradients: Array, images: slice, where: slice, taken: Windows) -> Any:
+    """Pairs of matrices whose products make up a piece's share of the gradient."""
+    if taken.first:
+        grad = gradients[images, :, where]
+        return [(matrix[k] if taken.turned else matrix[k].T, grad[k].T) for k in range(len(matrix))]
+    grad = gradients[images, where]
+    if taken.turned:
+        return [(matrix[k], grad[k]) for k in range(len(matrix))]
+    return [(matrix.reshape(-1, taken.elements).T, grad.reshape(-1, grad.shape[-1]))]
+
+
+@dataclass(frozen=True)
+class _Phase:
+    """The elements of an axis with one remainder by the stride: ``start, start + stride ...``, `count` of them.
+
+    Their gradient is a convolution of the gradient, by `taps` of the filter in this order, that are `dilation` apart,
+    with `before` zeros before it.
+    """
+
+    start: int
+    count: int
+    taps: tuple[int, ...]
+    dilation: int
+    before: int
+
+
+def phases(size: int, kernel: int, stride: int, dilation: int, before: int) -> list[_Phase]:
+    """How the gradient to an axis is made of convolutions.
+
+    Element ``i`` meets tap ``t`` of window ``o`` if ``i + before = o * stride + t * dilation``.
+    """
+    found = []
+    for remainder in range(min(stride, size + before)):
+        first = -(-(before - remainder) // stride)  # elements: remainder + stride * j - before, j from here on
+        start = remainder + stride * first - before
+        count = len(range(start, size, stride))
+        taps = [t for t in range(kernel) if (remainder - t * dilation) % stride == 0]
+        if not count:
+            continue
+        step = dilation // gcd(stride, dilation)
+        # Window j + (remainder - t * dilation) / stride; the last tap meets the first of them.
+        reach = 0 if not taps else (remainder - taps[-1] * dilation) // stride + first
+        found.append(_Phase(start, count, tuple(reversed(taps)), step, -reach))
+    return found
+
+
+def grad_input(dy: Array, w: Array, case: Case, out: Array) -> None:
+    """Fills `out`, of the images' shape."""
+    (height, width, depth), filters = case.image, w.shape[-1]
+    if case.is_pointwise:
+        one = windows_of((height, width, filters), (1, 1), (1, 1), (1, 1), (0, 0), case.out, case.first, windows.BLOCK)
+        convolve(dy, np.ascontiguousarray(w.transpose(0, 1, 3, 2)), one, True, out)
+        return
+    if depth < _WIDE:
+        _scattered(dy, w, case, out)
+        return
+    lines, points = [
+        phases(*row) for row in zip(
+            case.image[:2], case.kernel, case.strides, case.dilations, [a for a, _ in case.pads], strict=True
+        )
+    ]  # fmt: skip
+    single = len(lines) == len(points) == 1
+    for line in lines:
+        for point in points:
+            where = out[:, line.start :: case.strides[0], point.start :: case.strides[1]]
+            if not line.taps or not point.taps:
+                where[...] = 0
+                continue
+            turned = np.ascontiguousarray(w[np.ix_(line.taps, point.taps)].transpose(0, 1, 3, 2))
+            taken = windows_of(
+                (*case.out, filters), (len(line.taps), len(point.taps)), (1, 1), (line.dilation, point.dilation),
+                (line.before, point.before), (line.count, point.count), case.first, windows.BLOCK,
+            )  # fmt: skip
+            if single and where.shape == out.shape:
+                convolve(dy, turned, taken, False, out)
+                continue
+            shape = (len(out), line.count, point.count, depth)
+            made, buffer = ARENA.take((shape[0], depth, *shape[1:3]) if case.first else shape, out.dtype)
+            if case.first:
+                made = made.transpose(0, 2, 3, 1)
+            convolve(dy, turned, taken, False, made)
+            where[...] = made
+            ARENA.give(buffer)
+
+
+def _scattered(dy: Array, w: Array, case: Case, out: Array) -> None:
+    """The same where the images have few channels: products for all taps, added up line by line."""
+    (height, width, depth), filters = case.image, w.shape[-1]
+    images, (oh, ow) = len(dy), case.out
+    (kh, kw), (sh, sw), (dh, dw) = case.kernel, case.strides, case.dilations
+    (top, bottom), (left, right) = case.pads
+    tall, wide = height + top + bottom, width + left + right
+    weights = w.reshape(-1, filters).T
+
+    def part(lo: int, hi: int) -> None:
+        matrix, one = ARENA.take((oh * ow, kh * kw * depth), dy.dtype)
+        taps = matrix.reshape(oh, ow, kh, kw * depth)
+        lines, two = ARENA.take((tall, ow, kw, depth), dy.dtype)
+        merged = lines.reshape(tall, ow, kw * depth)
+        padded, three = ARENA.take((tall, wide, depth), dy.dtype)
+        for image in range(lo, hi):
+            np.matmul(dy[image].reshape(-1, filters), weights, out=matrix)
+            # First all lines of the kernel, whose windows lie side by side, then its columns.
+            merged[...] = 0
+            for r in range(kh):
+                where = slice(r * dh, r * dh + (oh - 1) * sh + 1, sh)
+                np.add(merged[where], taps[:, :, r], out=merged[where])
+            padded[...] = 0
+            for s in range(kw):
+                across = slice(s * dw, s * dw + (ow - 1) * sw + 1, sw)
+                np.add(padded[:, across], lines[:, :, s], out=padded[:, across])
+            out[image] = padded[top : top + height, left : left + width]
+        ARENA.give(one, two, three)
+
+    work = images * oh * ow * kh * kw * depth * filters
+    pool().parallel_for(part, images, images if work < 1 << 22 else 1)
+
+
+# Kernels: `out`, if given, is filled; what is not written here goes to the generic functions.
+
+
+def _result(shape: Sequence[int], dtype: Any, geometry: Geometry, out: Array | None) -> tuple[Array, Array]:
+    """An array in the data format, and the view of it with the channels last."""
+    if out is None:
+        n, h, w, c = shape
+        out = np.empty((n, c, h, w) if geometry.data_format == "NCHW" else tuple(shape), dtype)
+    return out, geometry.last(np, out)
+
+
+def _or_generic(made: Array, out: Array | None) -> Array:
+    if out is None:
+        return made
+    np.copyto(out, made)
+    return out
+
+
+def _forward(x: Array, w: Array, geometry: Geometry, out: Array | None) -> Array:
+    first = geometry.data_format == "NCHW"
+    if x.ndim == w.ndim == 4:
+        images = geometry.last(np, x)
+        case = case_of(images.shape, w.shape, geometry, first, (x.dtype, w.dtype))
+        if case is not None:
+            result, view = _result((len(x), *case.out, w.shape[-1]), x.dtype, geometry, out)
+            convolve(images, np.ascontiguousarray(w), case.windows(), case.is_pointwise, view)
             return result
-        weights = w.reshape(-1, filters)
-        if _is_pointwise(kernel, strides, pads):
-            product(x.reshape(-1, depth), weights, result.reshape(-1, filters))
+    return _or_generic(nn_conv.forward(np, x, w, geometry), out)
+
+
+def _backward_input(sizes: Array, w: Array, dy: Array, geometry: Geometry, out: Array | None) -> Array:
+    if w.ndim == dy.ndim == 4 and np.size(sizes) == 4:
+        shape = geometry.last_sizes(sizes)
+        first, gradients = geometry.data_format == "NCHW", geometry.last(np, dy)
+        case = case_of(shape, w.shape, geometry, first, (dy.dtype, w.dtype))
+        if case is not None and gradients.shape == (shape[0], *case.out, w.shape[-1]):
+            result, view = _result(shape, dy.dtype, geometry, out)
+            grad_input(gradients, w, case, view)
             return result
-        windows = _Windows(x.shape[1:], kernel, strides, dilations, pads, out)
-        flat = result.reshape(images, windows.rows, filters)
+    return _or_generic(nn_conv.backward_input(np, sizes, w, dy, geometry), out)
 
-        def part(lo: int, hi: int) -> None:
-            size = min(windows.block, hi - lo)
-            inside, view, matrix, filled = windows.scratch(size, x.dtype)
-            for start in range(lo, hi, size):
-                count = min(size, hi - start)
-                np.copyto(inside[:count], x[start : start + count])
-                np.copyto(filled[:count], view[:count])
-                if windows.turned:
-                    np.matmul(matrix[:count].transpose(0, 2, 1), weights, out=flat[start : start + count])
-                else:
-                    np.matmul(
-                        matrix[:count].reshape(-1, windows.columns), weights,
-                        out=flat[start : start + count].reshape(-1, filters),
-                    )  # fmt: skip
 
-        work = images * windows.rows * windows.columns * filters
-        pool().parallel_for(part, images, windows.share(images, work))
-        return result
+def _backward_filter(x: Array, sizes: Array, dy: Array, geometry: Geometry, out: Array | None) -> Array:
+    if x.ndim == dy.ndim == 4 and np.size(sizes) == 4:
+        shape = tuple([int(n) for n in sizes])
+        first, images, gradients = geometry.data_format == "NCHW", geometry.last(np, x), geometry.last(np, dy)
+        case = case_of(images.shape, shape, geometry, first, (x.dtype, dy.dtype))
+        if case is not None and gradients.shape == (len(x), *case.out, shape[-1]):
+            result = np.empty(shape, x.dtype) if out is None else out
+            grad_filter(images, gradients, case, result)
+            return result
+    return _or_generic(nn_conv.backward_filter(np, x, sizes, dy, geometry), out)
 
-    @staticmethod
-    def convolve_grad_filter(
-        xp: Any, x: Array, sizes: Sequence[int], dy: Array, strides: Sequence[int], dilations: Sequence[int],
-        pads: Sequence[Pads],
+
+def _kernels(op: str, run: Callable[..., Array]) -> tuple[Kernel, Kernel]:
+    """The kernel that returns new memory, and the one that fills what it is given."""
+
+    def fresh(
+        xp: Any, *inputs: Array,
+        strides: Any, padding: str, explicit_paddings: Any, data_format: str, dilations: Any,
     ) -> Array:  # fmt: skip
-        sizes = tuple([int(n) for n in sizes])
-        *kernel, depth, filters = sizes
-        if not _is_plain(x, kernel, depth, filters, (dy.dtype,)) or dy.size == 0:
-            return generic.convolve_grad_filter(xp, x, sizes, dy, strides, dilations, pads)
-        if _is_pointwise(kernel, strides, pads):
-            made = np.empty((depth, filters), x.dtype)
-            product(x.reshape(-1, depth).T, dy.reshape(-1, filters), made)
-            return made.reshape(sizes)
-        windows = _Windows(x.shape[1:], kernel, strides, dilations, pads, dy.shape[1:-1])
-        images = x.shape[0]
-        totals: dict[int, Array] = {}
+        return run(*inputs, Geometry(strides, padding, data_format, dilations, explicit_paddings), None)
 
-        def part(lo: int, hi: int) -> None:
-            size = min(windows.block, hi - lo)
-            inside, view, matrix, filled = windows.scratch(size, x.dtype)
-            total = np.zeros((windows.columns, filters), x.dtype)
-            term = np.empty_like(total)
-            for start in range(lo, hi, size):
-                count = min(size, hi - start)
-                np.copyto(inside[:count], x[start : start + count])
-                np.copyto(filled[:count], view[:count])
-                grad = dy[start : start + count].reshape(count, windows.rows, filters)
-                if windows.turned:
-                    for image in range(count):
-                        np.add(total, np.matmul(matrix[image], grad[image], out=term), out=total)
-                else:
-                    left = matrix[:count].reshape(-1, windows.columns)
-                    np.add(total, np.matmul(left.T, grad.reshape(-1, filters), out=term), out=total)
-            totals[lo] = total
-
-        work = images * windows.rows * windows.columns * filters
-        pool().parallel_for(part, images, windows.share(images, work))
-        result, *others = [totals[lo] for lo in sorted(totals)]
-        for other in others:
-            result += other
-        return result.reshape(sizes)
-
-    @staticmethod
-    def convolve_grad_input(
-        xp: Any, sizes: Sequence[int], w: Array, dy: Array, strides: Sequence[int], dilations: Sequence[int],
-        pads: Sequence[Pads],
+    def into(
+        xp: Any, *inputs: Array,
+        strides: Any, padding: str, explicit_paddings: Any, data_format: str, dilations: Any, out: Array,
     ) -> Array:  # fmt: skip
-        *kernel, depth, filters = w.shape
-        sizes = tuple([int(n) for n in sizes])
-        if len(sizes) != 4 or sizes[-1] != depth or 0 in sizes or not _is_plain(dy, kernel, filters, depth, (w.dtype,)):
-            return generic.convolve_grad_input(xp, sizes, w, dy, strides, dilations, pads)
-        images, height, width, _ = sizes
-        weights = w.reshape(-1, filters).T
-        result = np.empty(sizes, dy.dtype)
-        if _is_pointwise(kernel, strides, pads):
-            product(dy.reshape(-1, filters), weights, result.reshape(-1, depth))
-            return result
-        oh, ow = dy.shape[1:-1]
-        (kh, kw), (sh, sw), (dh, dw) = kernel, strides, dilations
-        (top, bottom), (left, right) = pads
-        if _is_dense(sizes[1:-1], (oh, ow), strides, kernel, dilations, pads) and depth >= _WIDE:
-            # A convolution with the turned filter; its border is what the windows reach beyond the gradient.
-            reach = (kh - 1) * dh, (kw - 1) * dw
-            border = tuple([(r - a, size + a - n) for r, (a, _), size, n in
-                            zip(reach, pads, sizes[1:-1], (oh, ow), strict=True)])  # fmt: skip
-            turned = np.ascontiguousarray(w[::-1, ::-1].transpose(0, 1, 3, 2))
-            return _Fast.convolve(xp, dy, turned, strides, dilations, border)
-        tall, wide = height + top + bottom, width + left + right
+        return run(*inputs, Geometry(strides, padding, data_format, dilations, explicit_paddings), out)
 
-        def part(lo: int, hi: int) -> None:
-            matrix = np.empty((oh * ow, kh * kw * depth), dy.dtype)
-            taps = matrix.reshape(oh, ow, kh, kw * depth)
-            lines = np.empty((tall, ow, kw, depth), dy.dtype)
-            merged = lines.reshape(tall, ow, kw * depth)
-            padded = np.empty((tall, wide, depth), dy.dtype)
-            for image in range(lo, hi):
-                np.matmul(dy[image].reshape(-1, filters), weights, out=matrix)
-                # First all lines of the kernel, whose windows lie side by side, then its columns.
-                merged[...] = 0
-                for r in range(kh):
-                    where = slice(r * dh, r * dh + (oh - 1) * sh + 1, sh)
-                    np.add(merged[where], taps[:, :, r], out=merged[where])
-                padded[...] = 0
-                for s in range(kw):
-                    across = slice(s * dw, s * dw + (ow - 1) * sw + 1, sw)
-                    np.add(padded[:, across], lines[:, :, s], out=padded[:, across])
-                result[image] = padded[top : top + height, left : left + width]
-
-        work = images * oh * ow * kh * kw * depth * filters
-        pool().parallel_for(part, images, images if work < 1 << 22 else 1)
-        return result
-
-
-def _conv2d(
-    xp: Any, x: Array, w: Array, *,
-    strides: Any, padding: str, explicit_paddings: Any, data_format: str, dilations: Any,
-) -> Array:  # fmt: skip
-    return forward(xp, x, w, Geometry(strides, padding, data_format, dilations, explicit_paddings), _Fast)
-
-
-def _conv2d_input(
-    xp: Any, sizes: Array, w: Array, dy: Array, *,
-    strides: Any, padding: str, explicit_paddings: Any, data_format: str, dilations: Any,
-) -> Array:  # fmt: skip
-    geometry = Geometry(strides, padding, data_format, dilations, explicit_paddings)
-    return backward_input(xp, sizes, w, dy, geometry, _Fast)
-
-
-def _conv2d_filter(
-    xp: Any, x: Array, sizes: Array, dy: Array, *,
-    strides: Any, padding: str, explicit_paddings: Any, data_format: str, dilations: Any,
-) -> Array:  # fmt: skip
-    geometry = Geometry(strides, padding, data_format, dilations, explicit_paddings)
-    return backward_filter(xp, x, sizes, dy, geometry, _Fast)
+    return Kernel(op, fresh, _is_float), Kernel(op, into, _is_float, out=True)
 
 
 def _is_float(origin: Origin) -> bool:
@@ -265,9 +360,9 @@ def _is_float(origin: Origin) -> bool:
 
 
 CONVOLUTIONS: tuple[Kernel, ...] = (
-    Kernel("Conv2D", _conv2d, _is_float),
-    Kernel("Conv2DBackpropInput", _conv2d_input, _is_float),
-    Kernel("Conv2DBackpropFilter", _conv2d_filter, _is_float),
+    *_kernels("Conv2D", _forward),
+    *_kernels("Conv2DBackpropInput", _backward_input),
+    *_kernels("Conv2DBackpropFilter", _backward_filter),
 )
 
 __all__ = ["CONVOLUTIONS"]
