@@ -82,8 +82,12 @@ class CupyBackend:
     # Memory.
 
     def allocate(self, nbytes: int) -> Allocation:
-        """Device memory; `OutOfMemory` if there is none even after others gave back what they can."""
-        return self.with_room(lambda: self.device.allocate(nbytes))
+        """Zeroed device memory; `OutOfMemory` if there is none even after others gave back what they can."""
+        with self.lock:
+            made = self.with_room(lambda: self.device.allocate(nbytes))
+            if nbytes:
+                self.device.fill(made.address, 0, nbytes)
+            return made
 
     def with_room(self, make: Callable[[], _T], keep: CupyExecutable | None = None) -> _T:
         """What `make` makes, after the executables used longest ago gave their memory back if there is no room."""

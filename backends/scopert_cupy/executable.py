@@ -114,7 +114,8 @@ class CupyExecutable:
         try:
             frame = self._free.pop()
         except IndexError:
-            frame = self.backend.with_room(lambda: Frame(self), self)
+            with self.context.write_lock:  # before the device's lock, as everywhere
+                frame = self.backend.with_room(lambda: Frame(self), self)
             self._frames.add(frame)
         self.backend.residents.touch(self)
         try:

@@ -26,7 +26,11 @@ def interpret(xp: Any, body: Fused, inputs: Sequence[Any], shapes: Sequence[tupl
     """What a body computes from contiguous arrays; `shapes` are those of its results."""
     values: list[Any] = []
     for node in body.nodes:
-        values.append(_value(xp, node, body, values, inputs))
+        value = _value(xp, node, body, values, inputs)
+        kind = _computed_in(node.dtype)
+        if kind != node.dtype.np:  # computed in float32, and rounded to the type after each primitive
+            value = value.astype(node.dtype.np).astype(kind)
+        values.append(value)
     made = []
     for store, shape in zip(body.stores, shapes, strict=True):
         out = xp.empty(math.prod(shape), body.nodes[store.node].dtype.np)

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias, cast
 import numpy as np
 
 from scopert.backend import (
+    DEAD,
     FUSED,
     HOST,
     LOOP,
@@ -300,6 +301,9 @@ class _ScopePlanner:
         self._roots: dict[int, frozenset[int]] = {}
         if not top:  # what a loop is given may be dead although the loop runs
             self._roots.update({slot: frozenset({slot}) for slot in program.feeds})
+        # Of a branch that is never taken, folding leaves dead constants.
+        self._dead = frozenset([slot for slot, array in program.constants.items() if _is_dead(array)])
+        self._roots.update({slot: frozenset({slot}) for slot in self._dead})
         for slot, origin in program.variables.items():
             self.scope.variables[slot] = planner.number(origin)
 
@@ -326,7 +330,7 @@ class _ScopePlanner:
         self._choose()
         fetched = self._fetched_slots()
         for slot, array in self._program.constants.items():
-            if slot in self._wanted and is_static(self._program.values[slot]):
+            if slot in self._wanted and slot not in self._dead and is_static(self._program.values[slot]):
                 self.scope.spots[slot] = self._planner.constant(array)
                 self._lasting.add(slot)
         for step, (engine, emitted, _) in zip(self._program.steps, self._engines, strict=True):
@@ -393,6 +397,9 @@ class _ScopePlanner:
             return "switch", None, ""
         if step.op in _MERGES:
             return "merge", None, ""
+        guards = frozenset[int]().union(step.inputs, *[self._roots.get(slot, frozenset()) for slot in step.guards])
+        if guards & self._dead:
+            return "host", None, "in a branch that is never taken"
         dtypes = [values[slot].dtype.base for slot in (*step.inputs, *step.outputs)]
         if HOST in step.traits:
             return "host", None, "works on host objects"
@@ -624,6 +631,10 @@ class _ScopePlanner:
 def _same(outer: Program, slot: int, inner: Program, other: int) -> bool:
     one, two = outer.values[slot], inner.values[other]
     return is_static(two) and one.shape == two.shape and one.dtype.base is two.dtype.base
+
+
+def _is_dead(constant: Any) -> bool:
+    return constant.dtype == object and not constant.ndim and constant[()] is DEAD
 
 
 def _is_handle(value: Value) -> bool:

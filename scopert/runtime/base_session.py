@@ -241,6 +241,21 @@ class BaseSession:
         self._placement.check(program)
         return program
 
+    def executable(self, fetches: Any, feed_dict: Any = None) -> Executable:
+        """What `run` runs for these fetches and feeds of these shapes; ``print`` shows it (not in TensorFlow).
+
+        Examples
+        --------
+        >>> import scopert as tf
+        >>> with tf.Graph().as_default(), tf.Session(backend="numpy") as sess:
+        ...     type(sess.executable(tf.constant([1.0]) * 2.0)).__name__
+        'NumpyExecutable'
+        """
+        plan = FetchPlan(self._graph, fetches, self)
+        pairs = self._feed_pairs(feed_dict)
+        found = self._executable(plan.tensors, plan.operations, list(pairs))
+        return found.for_feeds(list(pairs.values())) if isinstance(found, ShapeDispatch) else found
+
     def compile(self, program: Program) -> Executable:
         """The program made executable in this session."""
         try:

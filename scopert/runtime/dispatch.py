@@ -62,6 +62,10 @@ class ShapeDispatch:
             results = general.run(feeds, trace)
         return results
 
+    def for_feeds(self, feeds: Sequence[Any]) -> Executable:
+        """The executable for feeds of these shapes."""
+        return self._executable(tuple([getattr(value, "shape", ()) for value in feeds]))
+
     def program_for(self, signature: Signature) -> Program:
         """The program that runs for feeds of these shapes."""
         return optimised(self._program, signature, self._passes)
