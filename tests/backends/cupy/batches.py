@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
+from unittest import mock
 
 import numpy as np
-from ops.conformance import Built, Case, compare, differentiable_inputs, on
+from ops.conformance import Built, Case, compare, differentiable_inputs, on, rows
+from scopert_cupy.plan import Single
 
 import scopert as tf
+from scopert.backend import FUSED, TOGETHER
+
+#: So many trials make a program.
+SIZE = 100
 
 
 @dataclass
@@ -24,9 +31,36 @@ class Trial:
         return f"{self.case.title}-{self.dtype}"
 
 
+@contextmanager
+def known_variables() -> Iterator[None]:
+    """Variables whose initial value has a known shape have it, also where a row leaves it open."""
+    make = tf.Variable
+
+    def variable(initial: Any, *args: Any, **keywords: Any) -> Any:
+        if tf.convert_to_tensor(initial).shape.is_fully_defined():
+            keywords.pop("validate_shape", None)
+        return make(initial, *args, **keywords)
+
+    with mock.patch.object(tf, "Variable", variable):
+        yield
+
+
+def batches() -> list[list[Trial]]:
+    """All trials that do not fail, so many at a time."""
+    trials = [Trial(case, dtype) for case in rows() if not case.error for dtype in case.dtypes]
+    loose = [trial for trial in trials if trial.case.op in _LOOSE]
+    firm = [trial for trial in trials if trial.case.op not in _LOOSE]
+    return [some[k : k + SIZE] for some in (firm, loose) for k in range(0, len(some), SIZE)]
+
+
+#: Ops whose rows have steps without known shapes of variables.
+_LOOSE = frozenset({"Assign", "Variable", "AssignVariableOp"})
+
+
 def run_values(trials: Sequence[Trial], backend: str) -> tuple[list[tuple[Built, list[Any]]], Any]:
     """All trials in one run; also the executable."""
-    with tf.Graph().as_default():
+    firm = nullcontext() if trials[0].case.op in _LOOSE else known_variables()
+    with tf.Graph().as_default(), firm:
         builts = [Built(trial.case, trial.dtype, True) for trial in trials]
         feeds = {tensor: value for built in builts for tensor, value in built.feeds.items()}
         outputs = [built.outputs for built in builts]
@@ -34,6 +68,22 @@ def run_values(trials: Sequence[Trial], backend: str) -> tuple[list[tuple[Built,
             found = session.run(outputs, feeds)
             executable = session.executable(outputs, feeds)
     return list(zip(builts, found, strict=True)), executable
+
+
+def engines(executable: Any) -> dict[str, set[str]]:
+    """By op, what runs it."""
+    found: dict[str, set[str]] = {}
+
+    def note(step: Any, engine: str) -> None:
+        for origin in step.origin.attrs["fused"] if step.op in (FUSED, TOGETHER) else (step.origin,):
+            found.setdefault(origin.type, set()).add(engine)
+
+    for work in executable.plan.works():
+        note(work.step, "generated" if work.engine in ("generated", "copy", "alias") else work.engine)
+    for action in executable.plan.top.actions:
+        if isinstance(action, Single):
+            note(action.step, action.engine)
+    return found
 
 
 def check_values(trial: Trial, built: Built, found: list[Any]) -> None:
