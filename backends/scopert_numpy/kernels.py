@@ -5,6 +5,7 @@ from __future__ import annotations
 from scopert.backend import Kernel
 from scopert_numpy.along import ALONG
 from scopert_numpy.convolution import CONVOLUTIONS
+from scopert_numpy.depthwise import DEPTHWISE
 from scopert_numpy.into import INTO
 from scopert_numpy.matmul import MATMULS
 from scopert_numpy.optimizers import OPTIMIZERS
@@ -13,7 +14,7 @@ from scopert_numpy.random import RANDOM_NUMBERS
 from scopert_numpy.segments import SEGMENTS
 
 KERNELS: tuple[Kernel, ...] = (
-    *MATMULS, *CONVOLUTIONS, *POOLINGS, *OPTIMIZERS, *RANDOM_NUMBERS, *SEGMENTS, *ALONG, *INTO,
+    *MATMULS, *CONVOLUTIONS, *DEPTHWISE, *POOLINGS, *OPTIMIZERS, *RANDOM_NUMBERS, *SEGMENTS, *ALONG, *INTO,
 )  # fmt: skip
 
 __all__ = ["KERNELS"]

@@ -51,41 +51,50 @@ def _input_shape(op: Operation) -> list[Shape]:
     return [with_rank(known_shape(op.inputs[0]), 4)]
 
 
-def _forward(xp: Any, x: Array, w: Array, *, strides: Any, padding: str, data_format: str, dilations: Any) -> Array:
-    geometry = Geometry(strides, padding, data_format, dilations)
+def forward(xp: Any, x: Array, w: Array, geometry: Geometry, how: Any = kernels) -> Array:
+    """The convolution; `how` has `depthwise` and its gradients for channels that come last."""
     geometry.check(x, w)
     x = geometry.last(xp, x)
     require(x.shape[-1] == w.shape[2], f"input and filter must have the same depth: {x.shape[-1]} vs {w.shape[2]}")
-    y = kernels.depthwise(xp, x, w, *geometry.arguments(x.shape[1:-1], w.shape[:-2]))
-    return geometry.back(xp, y)
+    return geometry.back(xp, how.depthwise(xp, x, w, *geometry.arguments(x.shape[1:-1], w.shape[:-2])))
 
 
-def _backward_input(
-    xp: Any, sizes: Array, w: Array, dy: Array, *, strides: Any, padding: str, data_format: str, dilations: Any
-) -> Array:
-    geometry = Geometry(strides, padding, data_format, dilations)
+def backward_input(xp: Any, sizes: Array, w: Array, dy: Array, geometry: Geometry, how: Any = kernels) -> Array:
+    """Its gradient to the input."""
     full = geometry.last_sizes(sizes)
     arguments = geometry.arguments(full[1:-1], w.shape[:-2])
-    return geometry.back(xp, kernels.depthwise_grad_input(xp, full, w, geometry.last(xp, dy), *arguments))
+    return geometry.back(xp, how.depthwise_grad_input(xp, full, w, geometry.last(xp, dy), *arguments))
 
 
-def _backward_filter(
-    xp: Any, x: Array, sizes: Array, dy: Array, *, strides: Any, padding: str, data_format: str, dilations: Any
-) -> Array:
-    geometry = Geometry(strides, padding, data_format, dilations)
+def backward_filter(xp: Any, x: Array, sizes: Array, dy: Array, geometry: Geometry, how: Any = kernels) -> Array:
+    """Its gradient to the filter."""
     x, shape = geometry.last(xp, x), tuple(int(n) for n in sizes)
     arguments = geometry.arguments(x.shape[1:-1], shape[:-2])
-    return kernels.depthwise_grad_filter(xp, x, shape, geometry.last(xp, dy), *arguments)
+    return how.depthwise_grad_filter(xp, x, shape, geometry.last(xp, dy), *arguments)
 
 
-DEPTHWISE = define_op("DepthwiseConv2dNative", "input: T, filter: T", "output: T", ATTRS, shape=_shape, kernel=_forward)
+def kernel_of(function: Any, how: Any = kernels) -> Any:
+    """The kernel of an op from one of the three functions above."""
+
+    def kernel(
+        xp: Any, a: Array, b: Array, *rest: Array, strides: Any, padding: str, data_format: str, dilations: Any
+    ) -> Array:
+        return function(xp, a, b, *rest, Geometry(strides, padding, data_format, dilations), how)
+
+    return kernel
+
+
+DEPTHWISE = define_op(
+    "DepthwiseConv2dNative", "input: T, filter: T", "output: T", ATTRS, shape=_shape,
+    kernel=kernel_of(forward),
+)  # fmt: skip
 DEPTHWISE_INPUT = define_op(
     "DepthwiseConv2dNativeBackpropInput", "input_sizes: int32, filter: T, out_backprop: T", "output: T", ATTRS,
-    shape=_input_shape, kernel=_backward_input,
+    shape=_input_shape, kernel=kernel_of(backward_input),
 )  # fmt: skip
 DEPTHWISE_FILTER = define_op(
     "DepthwiseConv2dNativeBackpropFilter", "input: T, filter_sizes: int32, out_backprop: T", "output: T",
-    ATTRS, shape=grad_filter_shape, kernel=_backward_filter,
+    ATTRS, shape=grad_filter_shape, kernel=kernel_of(backward_filter),
 )  # fmt: skip
 
 

@@ -27,6 +27,7 @@ def calls(build, *shapes, dtype=tf.float32):
         (lambda x: 1.0 - x, [(5,)]),
         (lambda x: x < 2.0, [(5,)]),
         (lambda x: tf.tanh(x), [()]),
+        (lambda x: tf.reshape(tf.tanh(x), [1, 1]), [()]),
         (lambda x: tf.cast(tf.cast(x, tf.float16) * tf.cast(x, tf.float16), tf.float32), [(7,)]),
         (lambda x, y: x * y, [(3, 4), (4,)]),
         (lambda x: tf.transpose(x) + 1.0, [(3, 4)]),
