@@ -137,3 +137,18 @@ def test_machine_code(architecture: str, examples: Any) -> None:
     for name, one in EXAMPLES.items():
         first = examples[0][name, False].commands[0]
         assert first.function.width == one.width, name
+
+
+#: Their launches are large; what they do, smaller ones do too.
+LARGE = ("many units", "softmax many", "softmax warps")
+
+
+def test_no_races_and_nothing_out_of_bounds() -> None:
+    """Every access of every example, checked: bounds, alignment, races within and between blocks."""
+    chosen = {name: one for name, one in EXAMPLES.items() if name not in LARGE}
+    made = {name: one.kernels() for name, one in chosen.items()}
+    module = compiled(HostDevice(checked=True), [command for one in made.values() for command in one.commands])
+    for name, one in chosen.items():
+        shapes = [((n,), d.np) for n, d in zip(one.room, one.outputs, strict=True)]
+        bench = Bench(HostDevice(seed=3, checked=True), one.arrays(), shapes, made[name].scratch)
+        bench.run(made[name].commands, module)
