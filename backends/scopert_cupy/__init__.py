@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 import os
 import warnings
@@ -40,6 +41,8 @@ def _cuda_reason() -> str | None:
     """Why there is no card; whatever CuPy raises or warns of stays in here."""
     if importlib.util.find_spec("cupy") is None:
         return "CuPy is not installed: pip install 'scopert[cuda13]' (or cuda12)"
+    if not _has_driver():  # CuPy takes a while to load, and would say the same
+        return "No CUDA driver is installed on this machine."
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -48,6 +51,16 @@ def _cuda_reason() -> str | None:
             return reason()
     except Exception as error:  # a broken installation fails in many ways
         return f"CuPy cannot be used: {type(error).__name__}: {error}"
+
+
+def _has_driver() -> bool:
+    for name in ("libcuda.so.1", "libcuda.so", "nvcuda.dll"):
+        try:
+            ctypes.CDLL(name)
+        except OSError:
+            continue
+        return True
+    return False
 
 
 def _open(device: int) -> Backend:
