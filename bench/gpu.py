@@ -28,7 +28,7 @@ def main() -> int:
     parser.add_argument("--only", nargs="*", help="names of workloads")
     parser.add_argument("--peers", nargs="*", default=["jax", "torch"], help="who is timed beside scopert")
     parser.add_argument("--small", action="store_true", help="small sizes, to try the programs out")
-    parser.add_argument("--torch-mode", default="max-autotune", help="of torch.compile")
+    parser.add_argument("--torch-mode", default="reduce-overhead", help="of torch.compile")
     parser.add_argument("--out", type=Path, default=_ROOT / "bench" / "results", help="where the JSON goes")
     options = parser.parse_args()
     if options.offline:

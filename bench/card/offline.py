@@ -75,10 +75,11 @@ def run_tests(keep: Path) -> tuple[list[list[Any]], list[str]]:
         )  # fmt: skip
         if not report.exists():
             return [], ["the tests did not run"]
-        return _results(ElementTree.parse(report))
+        return results(ElementTree.parse(report))
 
 
-def _results(tree: Any) -> tuple[list[list[Any]], list[str]]:
+def results(tree: Any) -> tuple[list[list[Any]], list[str]]:
+    """Rows and failures of a report of pytest."""
     files: dict[str, list[float]] = {}
     wrong = []
     for case in tree.iter("testcase"):

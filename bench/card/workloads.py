@@ -82,7 +82,8 @@ def _normalization(s: Sizes) -> Data:
 def _gpt(s: Sizes) -> Data:
     rng = _generator()
     width, scale = s["width"], 0.02
-    params = {name: _normal(rng, s[count], width, scale=scale) for name, count in (("words", "words"), ("places", "length"))}
+    counts = {"words": s["words"], "places": s["length"]}
+    params = {name: _normal(rng, count, width, scale=scale) for name, count in counts.items()}
     shapes = {"qkv": (width, 3 * width), "join": (width, width), "wide": (width, 4 * width), "back": (4 * width, width)}
     for layer in range(s["layers"]):
         for name, shape in shapes.items():
@@ -158,9 +159,9 @@ WORKLOADS = (
     Workload("layer_norm", "layer norm of 65536 x 1024 float32", *_TALL, _normalization, traffic=_twice(4)),
     Workload("gpt2_bf16", "GPT-2 small, 8 x 512, the loss", *_GPT, _gpt, "bf16", None, _gpt_flops, 2e-2),
     Workload("gpt2_tf32", "the same in tf32", *_GPT, _gpt, "tf32", None, _gpt_flops, 1e-2),
-    Workload("gpt2_training_bf16", "GPT-2 small, 8 x 512, a step of Adam", *_GPT, _gpt, "bf16", None, _three_times, 2e-2),
+    Workload("gpt2_training_bf16", "GPT-2 small, a step of Adam", *_GPT, _gpt, "bf16", None, _three_times, 2e-2),
     Workload("gpt2_training_tf32", "the same in tf32", *_GPT, _gpt, "tf32", None, _three_times, 1e-2),
-    Workload("conv", "four convolutions on 256 x 32 x 32 x 3, a step of momentum", *_CONV, _conv, "tf32", tolerance=2e-2),
+    Workload("conv", "four convolutions, 256 x 32 x 32 x 3, with momentum", *_CONV, _conv, "tf32", tolerance=2e-2),
     Workload("embedding", "65536 of 1M rows of 64, a step of gradient descent on them", *_TABLE, _embedding),
     Workload("session", "a run of y = x + 1 with four numbers fed and fetched", *_FEW, _vector),
 )
