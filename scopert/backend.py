@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from scopert.disk_cache import DiskCache, key_of
-from scopert.errors import CancelledError, InvalidArgumentError
+from scopert.errors import CancelledError, InternalError, InvalidArgumentError, OpError, ResourceExhaustedError
 from scopert.graph.dtypes import DType, as_dtype, resource, string, variant
 from scopert.graph.kernel import Origin, bind
 from scopert.graph.opdef import HOST, RANDOM, READS, STATEFUL, VIEW, WRITES, find_op, keyword_only
@@ -28,11 +28,11 @@ from scopert.program.passes.together import apart
 
 __all__ = [
     "DEAD", "FUSED", "HOST", "LOOP", "RANDOM", "READ", "READS", "STATEFUL", "TOGETHER", "VIEW", "WRITES", "Access",
-    "Backend", "BackendSpec", "CancelledError", "Capabilities", "DType", "DiskCache", "Executable", "Fetch", "Fused",
-    "InvalidArgumentError", "Kernel", "Loop", "Memory", "Node", "Origin", "Program", "RunContext", "ShapesChanged",
-    "Step", "StepFailed", "Together", "TraceRow", "Value", "VariableRef", "apart", "as_dtype", "bind", "check_step",
-    "generic_kernel", "key_of", "last_uses", "select_kernel",
-    "select_kernel_into", "shape_text", "verifying",
+    "Backend", "BackendSpec", "CancelledError", "Capabilities", "DType", "DeviceBackend", "DiskCache", "Executable",
+    "Fetch", "Fused", "InternalError", "InvalidArgumentError", "Kernel", "Loop", "Memory", "Node", "OpError",
+    "Origin", "Program", "ResourceExhaustedError", "RunContext", "ShapesChanged", "Step", "StepFailed", "Together",
+    "TraceRow", "Value", "VariableRef", "apart", "as_dtype", "bind", "check_step", "generic_kernel", "key_of",
+    "last_uses", "select_kernel", "select_kernel_into", "shape_text", "verifying",
 ]  # fmt: skip
 
 
@@ -190,6 +190,37 @@ class Backend(Protocol):
         """Makes a program executable in one session."""
 
 
+class DeviceBackend(Backend, Protocol):
+    """What a backend with memory of its own (`Capabilities.device_memory`) has besides; sessions use it."""
+
+    def allocate(self, nbytes: int, shareable: bool = False) -> Any:
+        """A zeroed buffer; a `shareable` one can be exported to other processes."""
+
+    def copy(self, target: Any, target_offset: int, source: Any, source_offset: int, nbytes: int) -> None:
+        """From one buffer to another, in one piece."""
+
+    def write(self, buffer: Any, offset: int, array: Any) -> None:
+        """A host array to a place in a buffer."""
+
+    def read(self, buffer: Any, offset: int, nbytes: int) -> Any:
+        """A part of a buffer as a host vector of bytes, complete when this returns."""
+
+    def ordered(self) -> AbstractContextManager[Any]:
+        """Within, what `xp` computes comes in order with what the device was asked for before."""
+
+    def export(self, buffer: Any) -> bytes:
+        """What another process attaches a shareable buffer by."""
+
+    def attach(self, handle: bytes, nbytes: int) -> Any:
+        """The buffer of another process."""
+
+    def limit_memory(self, fraction: float) -> None:
+        """Takes no more than this part of the device's memory."""
+
+    def describe(self) -> str:
+        """The device, and what is held of its memory, for people."""
+
+
 class StepFailed(Exception):
     """A step of a running program raised; the exception itself is the cause (``raise ... from error``).
 
@@ -316,6 +347,8 @@ class BackendSpec:
     open : callable
         ``open(device) -> Backend``; `device` is an index.
     description : str
+    numbered : bool
+        It has devices 0, 1, ...; ``NAME:1`` asks for one.
     """
 
     name: str
@@ -323,3 +356,4 @@ class BackendSpec:
     probe: Callable[[], str | None]
     open: Callable[[int], Backend]
     description: str = ""
+    numbered: bool = False

@@ -77,6 +77,6 @@ def _open(device: int) -> Backend:
     return CupyBackend(open_device(device), device)
 
 
-SPEC = BackendSpec("cupy", 10, _probe, _open, "CUDA devices, through generated kernels and CUDA graphs")
+SPEC = BackendSpec("cupy", 10, _probe, _open, "CUDA devices, through generated kernels and CUDA graphs", numbered=True)
 
 __all__ = ["SPEC"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -74,9 +74,11 @@ class Arena:
     device : Device
     sizes : sequence of int
         By region.
+    take : callable
+        What gives memory.
     """
 
-    def __init__(self, device: Device, sizes: Sequence[int]) -> None:
+    def __init__(self, device: Device, sizes: Sequence[int], take: Callable[[int], Allocation]) -> None:
         self._device = device
         self._starts: list[int] = []
         total = 0
@@ -84,7 +86,7 @@ class Arena:
             self._starts.append(total)
             total += size
         self.nbytes = total
-        self._allocation: Allocation | None = device.allocate(total) if total else None
+        self._allocation: Allocation | None = take(total) if total else None
 
     def base(self, region: int) -> Address:
         """Where a region begins."""

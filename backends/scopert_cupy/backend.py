@@ -6,11 +6,12 @@ import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
-from scopert.backend import Capabilities, DType, Executable, Kernel, Program, RunContext
+from scopert.backend import Capabilities, DType, Executable, Kernel, Program, ResourceExhaustedError, RunContext
 from scopert_cupy.device import Allocation, Device
 from scopert_cupy.emit import Emitter
 from scopert_cupy.failures import OutOfMemory
@@ -78,16 +79,76 @@ class CupyBackend:
         self.lock = threading.RLock()
         self.clock = Clock(device)
         self.residents = Residents()
+        self._limit: int | None = None
+        self._allocations: weakref.WeakSet[Allocation] = weakref.WeakSet()
 
     # Memory.
 
-    def allocate(self, nbytes: int) -> Allocation:
+    def allocate(self, nbytes: int, shareable: bool = False) -> Allocation:
         """Zeroed device memory; `OutOfMemory` if there is none even after others gave back what they can."""
         with self.lock:
-            made = self.with_room(lambda: self.device.allocate(nbytes))
+            made = self.with_room(lambda: self.take(nbytes, shareable))
             if nbytes:
                 self.device.fill(made.address, 0, nbytes)
             return made
+
+    def take(self, nbytes: int, shareable: bool = False) -> Allocation:
+        """Device memory of no defined content; `OutOfMemory` if there is none."""
+        with self.lock:
+            if self._limit is not None and self.held + nbytes > self._limit:
+                raise OutOfMemory(
+                    f"{nbytes} bytes were asked for, {self.held} are held, and this process may take {self._limit} "
+                    "(per_process_gpu_memory_fraction)"
+                )
+            made = self.device.allocate(nbytes, shareable)
+            self._allocations.add(made)
+            return made
+
+    @property
+    def held(self) -> int:
+        """Bytes of the device's memory that this process has taken through here."""
+        return sum(allocation.nbytes for allocation in self._allocations)
+
+    def limit_memory(self, fraction: float) -> None:
+        """Takes no more than this part of the device's memory."""
+        self._limit = int(fraction * self.device.facts.memory)
+
+    def copy(
+        self, target: Allocation, target_offset: int, source: Allocation, source_offset: int, nbytes: int
+    ) -> None:
+        """From one allocation to another."""
+        with self.lock:
+            self.device.copy(target.address + target_offset, source.address + source_offset, nbytes)
+
+    def write(self, buffer: Allocation, offset: int, array: Any) -> None:
+        """A host array to a place in an allocation; complete when this returns."""
+        with self.lock:
+            contiguous = np.ascontiguousarray(array)
+            if contiguous.nbytes:
+                self.device.copy_in(buffer.address + offset, contiguous, contiguous.nbytes)
+                self.clock.wait()
+
+    def read(self, buffer: Allocation, offset: int, nbytes: int) -> Any:
+        """A part of an allocation, by one copy."""
+        made = np.empty(nbytes, np.uint8)
+        if nbytes:
+            with self.lock:
+                self.device.copy_out(made, buffer.address + offset, nbytes)
+                self.clock.wait()
+        return made
+
+    def ordered(self) -> AbstractContextManager[Any]:
+        """Within, what `xp` computes comes in order with the device's commands."""
+        return cast("AbstractContextManager[Any]", self.device.ordered())
+
+    def export(self, buffer: Allocation) -> bytes:
+        """What another process attaches a shareable allocation by."""
+        return self.device.export(buffer)
+
+    def attach(self, handle: bytes, nbytes: int) -> Allocation:
+        """The allocation of another process."""
+        with self.lock:
+            return self.device.attach(handle, nbytes)
 
     def with_room(self, make: Callable[[], _T], keep: CupyExecutable | None = None) -> _T:
         """What `make` makes, after the executables used longest ago gave their memory back if there is no room."""
@@ -148,4 +209,13 @@ class CupyBackend:
         """Emits, compiles and places a program."""
         from scopert_cupy.executable import CupyExecutable
 
-        return CupyExecutable(self, program, context)
+        try:
+            return CupyExecutable(self, program, context)
+        except OutOfMemory as error:
+            raise ResourceExhaustedError(None, None, f"no memory for the constants of a program: {error}") from error
+
+    def describe(self) -> str:
+        """The device, and what is held of its memory."""
+        from scopert_cupy.report import device_table
+
+        return "\n".join(device_table(self))

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scopert.backend import Program, RunContext, TraceRow
+from scopert.backend import InternalError, Program, ResourceExhaustedError, RunContext, TraceRow
 from scopert_cupy.arena import CONSTANTS, SCRATCH, aligned
 from scopert_cupy.command import Gemm, Launch
 from scopert_cupy.device import Allocation
+from scopert_cupy.failures import DeviceError, OutOfMemory
 from scopert_cupy.frame import Frame
 from scopert_cupy.plan import plan
-from scopert_cupy.report import table_of
+from scopert_cupy.report import room_table, table_of
 from scopert_cupy.source import keep
 
 if TYPE_CHECKING:
@@ -114,16 +115,29 @@ class CupyExecutable:
         try:
             frame = self._free.pop()
         except IndexError:
-            with self.context.write_lock:  # before the device's lock, as everywhere
-                frame = self.backend.with_room(lambda: Frame(self), self)
-            self._frames.add(frame)
+            frame = self._frame()
         self.backend.residents.touch(self)
         try:
             with np.errstate(all="ignore"), self.backend.device.ordered():
                 return frame.run(feeds, trace)
+        except OutOfMemory as error:
+            raise ResourceExhaustedError(None, None, "\n".join(room_table(self, error))) from error
+        except DeviceError as error:
+            raise InternalError(None, None, f"{self.backend.device.facts.name}: {error}") from error
         finally:
             if len(self._free) < _LARGEST_POOL:
                 self._free.append(frame)
+
+    def _frame(self) -> Frame:
+        try:
+            with self.context.write_lock:  # before the device's lock, as everywhere
+                frame = self.backend.with_room(lambda: Frame(self), self)
+        except OutOfMemory as error:
+            raise ResourceExhaustedError(None, None, "\n".join(room_table(self, error))) from error
+        except DeviceError as error:
+            raise InternalError(None, None, f"{self.backend.device.facts.name}: {error}") from error
+        self._frames.add(frame)
+        return frame
 
     @property
     def nbytes(self) -> int:

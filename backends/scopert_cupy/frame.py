@@ -104,7 +104,7 @@ class Frame:
         self._variables = [executable.context.variable(origin) for origin in plan.variables]
         self._sizes = plan.regions.sizes
         with self.lock:
-            self.arena = Arena(self.device, self._sizes)
+            self.arena = Arena(self.device, self._sizes, backend.take)
             self.bases = [self.arena.base(region) for region in range(CONSTANTS)]
             self.bases += [executable.constants.address if executable.constants is not None else 0]
             self.bases += [0] * len(self._variables)

@@ -1,10 +1,13 @@
-"""``scopert devices``: the backends of this machine."""
+"""``scopert devices``: the backends of this machine, and what is held of their devices' memory."""
 
 from __future__ import annotations
 
 import argparse
+from typing import cast
 
 import scopert as tf
+from scopert.backend import DeviceBackend
+from scopert.runtime.backends import open_backend
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,4 +18,8 @@ def main(args: argparse.Namespace) -> int:
     """Prints the backends; the status is 1 if none can be used."""
     report = tf.backend_report()
     print(report)
+    if report.used:
+        backend = open_backend(report.used)
+        if backend.capabilities.device_memory:
+            print(cast(DeviceBackend, backend).describe())
     return 0 if report.used else 1

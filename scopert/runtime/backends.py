@@ -138,7 +138,7 @@ class _Registry:
             else:
                 rows.append(BackendRow(name, spec.priority, spec.description, origin, self.reason(name)))
         rows.sort(key=lambda row: -row.priority)
-        asked = os.environ.get(VARIABLE)
+        asked = os.environ.get(VARIABLE, "").partition(":")[0]
         if asked and asked != "auto":
             usable = any(row.name == asked and row.reason is None for row in rows)
             return BackendReport(tuple(rows), asked if usable else None, f"{VARIABLE}={asked}")
@@ -149,7 +149,7 @@ class _Registry:
 
     def choose(self, name: str | None) -> str:
         """The backend of this name, or the default one; raises if a named one cannot be used."""
-        asked = name or os.environ.get(VARIABLE) or "auto"
+        asked = (name or os.environ.get(VARIABLE) or "auto").partition(":")[0]
         source = "" if name else f" ({VARIABLE})"
         if asked != "auto":
             if asked not in self.names():
@@ -181,6 +181,11 @@ class _Registry:
                 assert isinstance(spec, BackendSpec)
                 found = self._opened[name, device] = _open(spec, device)
             return found
+
+    def opened(self) -> list[tuple[str, Backend]]:
+        """Names with device numbers, and what is open."""
+        with self._lock:
+            return [(f"{name}:{device}", backend) for (name, device), backend in self._opened.items()]
 
     def forget(self) -> None:
         """Looks for plug-ins again."""
@@ -225,15 +230,16 @@ def _open(spec: BackendSpec, device: int) -> Backend:
 _registry = _Registry()
 
 
-def open_backend(name: str | None = None, device: int = 0) -> Backend:
+def open_backend(name: str | None = None, device: int | None = None) -> Backend:
     """The opened backend of this name, or the default one.
 
     Parameters
     ----------
     name : str, optional
         None or ``"auto"``: what the environment variable ``SCOPERT_BACKEND`` says, else the highest
-        priority that can be used.
-    device : int
+        priority that can be used. ``cupy:1`` is device 1 of the backend ``cupy``.
+    device : int, optional
+        Default: what stands in the name, else 0. Backends without numbered devices have only 0.
 
     Raises
     ------
@@ -244,7 +250,20 @@ def open_backend(name: str | None = None, device: int = 0) -> Backend:
     InternalError
         If two plug-ins have one name, or one has kernels for unknown ops.
     """
-    return _registry.open(_registry.choose(name), device)
+    chosen = _registry.choose(name)
+    spec = _registry.spec(chosen)
+    if device is None:
+        asked, _, number = (name or os.environ.get(VARIABLE) or "").partition(":")
+        if number and not number.isdecimal():
+            raise NotFoundError(None, None, f"{asked}:{number} names no device: a number stands behind the colon")
+        device = int(number or 0)
+    numbered = isinstance(spec, BackendSpec) and spec.numbered
+    return _registry.open(chosen, device if numbered else 0)
+
+
+def opened_backends() -> list[tuple[str, Backend]]:
+    """The backends that are open in this process, with the numbers of their devices."""
+    return _registry.opened()
 
 
 @public("backend_report")

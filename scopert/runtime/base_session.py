@@ -9,9 +9,9 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
-from scopert.backend import Backend, Executable, StepFailed, TraceRow
+from scopert.backend import Backend, DeviceBackend, Executable, StepFailed, TraceRow
 from scopert.errors import InternalError, InvalidArgumentError, NotFoundError, OpError, UnimplementedError
 from scopert.graph.graph import Graph
 from scopert.graph.operation import Operation
@@ -397,13 +397,28 @@ def _backend_for(config: ConfigProto, name: str | None) -> Backend:
     if asked is None and config.device_count.get("GPU", 1) == 0:
         asked = "numpy"
     visible = config.gpu_options.visible_device_list
-    if not visible:
-        return open_backend(asked)
-    try:
-        device = int(visible.split(",")[0])
-    except ValueError:
-        raise InvalidArgumentError(
-            None, None, f"Could not parse entry in 'visible_device_list': {visible!r}"
-        ) from None
-    backend = open_backend(asked)
-    return open_backend(backend.name, device) if backend.capabilities.device_memory else backend
+    device = None
+    if visible:
+        try:
+            device = int(visible.split(",")[0])
+        except ValueError:
+            raise InvalidArgumentError(
+                None, None, f"Could not parse entry in 'visible_device_list': {visible!r}"
+            ) from None
+    backend = open_backend(asked, device)
+    if backend.capabilities.device_memory:
+        _use_gpu_options(config, cast(DeviceBackend, backend))
+    return backend
+
+
+def _use_gpu_options(config: ConfigProto, backend: DeviceBackend) -> None:
+    options = config.gpu_options
+    if options.experimental.use_unified_memory:
+        raise NotImplementedError("GPUOptions.experimental.use_unified_memory: variables and arenas are device memory")
+    if options.allocator_type not in ("", "BFC"):
+        raise NotImplementedError(f"GPUOptions.allocator_type {options.allocator_type!r}: there is one way to allocate")
+    fraction = options.per_process_gpu_memory_fraction
+    if not 0 <= fraction <= 1:
+        raise InvalidArgumentError(None, None, f"per_process_gpu_memory_fraction must be in [0, 1], got {fraction}")
+    if fraction:
+        backend.limit_memory(fraction)

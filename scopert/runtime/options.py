@@ -4,7 +4,7 @@ Fields with an effect:
 
 - ``ConfigProto``: `backend` (not in TensorFlow: the name of a backend, see `scopert.backend_report`),
   `device_count` (``{"GPU": 0}`` keeps to the CPU), `allow_soft_placement`,
-  `log_device_placement`, `operation_timeout_in_ms`, ``gpu_options.visible_device_list`` (which GPU),
+  `log_device_placement`, `operation_timeout_in_ms`, `gpu_options` (see `GPUOptions`),
   ``graph_options.place_pruned_graph``;
 - ``RunOptions``: `timeout_in_ms`, `trace_level` (fills ``RunMetadata.step_stats``), `inter_op_thread_pool`
   (checked only).
@@ -24,7 +24,12 @@ from scopert.runtime.messages import Message
 
 @public("GPUOptions")
 class GPUOptions(Message):
-    """How a GPU is used: only `visible_device_list` matters here; memory is always taken as needed."""
+    """How a GPU is used.
+
+    `visible_device_list` says which one, `per_process_gpu_memory_fraction` how much of its memory this process may
+    take; it is taken as needed, as with `allow_growth`. Another `allocator_type` than BFC, and unified memory, are
+    refused. The other fields only tune TensorFlow's own machinery.
+    """
 
     class Experimental(Message):
         """Accepted, without effect."""

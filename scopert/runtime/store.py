@@ -5,17 +5,20 @@ from __future__ import annotations
 import itertools
 import threading
 import weakref
+from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-from scopert.backend import Backend
-from scopert.errors import InvalidArgumentError, NotFoundError
+from scopert.backend import Backend, DeviceBackend
+from scopert.errors import InvalidArgumentError, NotFoundError, ResourceExhaustedError
 from scopert.graph.dtypes import string, uint8
 from scopert.graph.graph import Graph
 from scopert.graph.kernel import Origin, origin_of
 from scopert.graph.shape import text
 from scopert.program.variables import VARIABLE_OPS, variable_key
 from scopert.runtime.cell import Cell, Moves
+from scopert.runtime.shared_store import exported
 from scopert.scope.layout import (
     OTHER,
     TRAINABLE,
@@ -59,6 +62,7 @@ class VariableStore:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
+        self._device = cast(DeviceBackend, backend) if backend.capabilities.device_memory else None
         self.lock = threading.RLock()
         self._cells: dict[object, Cell] = {}
         self._specs: dict[object, VariableSpec] = {}
@@ -105,7 +109,7 @@ class VariableStore:
             if not found:
                 return
             trainable, marks = trainable_names(graph), slot_marks(graph)
-            grows = False
+            grows, known = False, frozenset(self._specs)
             for op in found:
                 key = variable_key(op)
                 self.cell(key, origin_of(op))
@@ -118,7 +122,7 @@ class VariableStore:
                 self._specs[key] = VariableSpec(key, op.name, dtype, shape, kind, owner_key)
                 grows = True
             if grows:
-                self._grow()
+                self._grow(known)
 
     def cell(self, key: object, origin: Origin) -> Cell:
         """The variable of this key, made if it is not there.
@@ -143,17 +147,40 @@ class VariableStore:
                 )  # fmt: skip
         return found
 
-    def _grow(self) -> None:
+    def _grow(self, known: frozenset[object]) -> None:
         layout = plan(list(self._specs.values()))
-        buffer = self._backend.allocate(layout.nbytes)
+        try:
+            if self._device is None:
+                buffer = self._backend.allocate(layout.nbytes)
+            else:
+                buffer = self._device.allocate(layout.nbytes, shareable=True)
+        except MemoryError as error:
+            # The new ones get no place: what does not use them runs on, and those that are used get memory alone.
+            new = [spec for key, spec in self._specs.items() if key not in known]
+            self._specs = {key: spec for key, spec in self._specs.items() if key in known}
+            raise ResourceExhaustedError(None, None, self._no_room(layout.nbytes, new, error)) from error
         for source, target, size in moves(self._layout, layout):
-            self._bytes(buffer, target, size)[...] = self._bytes(self._buffer, source, size)
+            if self._device is None:
+                self._bytes(buffer, target, size)[...] = self._bytes(self._buffer, source, size)
+            else:
+                self._device.copy(buffer, target, self._buffer, source, size)
         for slot in layout.slots():
             cell = self._cells[slot.spec.key]
             # A value that got another shape stays beside the buffer.
             if cell.placed or not cell.initialized:
                 cell.place(self._backend.view(buffer, slot.offset, slot.spec.shape, slot.spec.dtype))
         self._layout, self._buffer = layout, buffer
+
+    def _no_room(self, nbytes: int, new: list[VariableSpec], error: MemoryError) -> str:
+        """The message when a larger buffer cannot be had."""
+        held = f"; the buffer of {_size(self.nbytes)} stays until they are copied" if self.nbytes else ""
+        return "\n".join([
+            f"no memory for {len(new)} new variable{'s' * (len(new) != 1)}: all together need {_size(nbytes)} on "
+            f"{self._backend.name}{held} ({error})",
+            "new variables by scope:", *by_scope((spec.name, spec.nbytes) for spec in new),
+            "variables that have a place, by scope:",
+            *by_scope((spec.name, spec.nbytes) for spec in self._specs.values()),
+        ])  # fmt: skip
 
     def _bytes(self, buffer: Any, offset: int, nbytes: int) -> Any:
         return self._backend.view(buffer, offset, (nbytes,), uint8)
@@ -165,6 +192,9 @@ class VariableStore:
     def array(self, name: str) -> Any:
         """A variable's memory, without a copy: writing to it changes the variable.
 
+        On a device it is an array of the device's library (with ``__dlpack__``), and everything that was run
+        before is done when this returns; later runs that fetch nothing may be under way.
+
         Raises
         ------
         NotFoundError
@@ -175,6 +205,7 @@ class VariableStore:
         cell = next((cell for cell in self._cells.values() if cell.name == name), None)
         if cell is None:
             raise NotFoundError(None, None, f"the store has no variable {name!r}")
+        self._backend.synchronize()
         return cell.write_view()
 
     def segment(self, kind: str = TRAINABLE) -> Any:
@@ -195,6 +226,7 @@ class VariableStore:
             raise ValueError(f"segment {kind!r} has several types: {', '.join(s.dtype.name for s in found)}")
         segment = found[0]
         count = segment.nbytes // int(segment.dtype.np.itemsize)
+        self._backend.synchronize()
         return self._backend.view(self._buffer, segment.offset, (count,), segment.dtype)
 
     # All values at once.
@@ -204,7 +236,10 @@ class VariableStore:
         with self.lock:
             buffer = None
             if self._buffer is not None:
-                buffer = self._backend.to_host(self._bytes(self._buffer, 0, self._layout.nbytes)).copy()
+                if self._device is None:
+                    buffer = self._bytes(self._buffer, 0, self._layout.nbytes).copy()
+                else:
+                    buffer = self._device.read(self._buffer, 0, self._layout.nbytes)
             beside = {
                 key: self._backend.to_host(cell.array()).copy()
                 for key, cell in self._cells.items()
@@ -226,14 +261,18 @@ class VariableStore:
             if missing:
                 raise NotFoundError(None, None, f"variables of the snapshot are not in the store: {missing}")
             if snapshot.buffer is not None:
-                source = self._backend.to_device(snapshot.buffer)
                 for start, target, size in moves(snapshot.layout, self._layout):
-                    self._bytes(self._buffer, target, size)[...] = source[start : start + size]
+                    source = snapshot.buffer[start : start + size]
+                    if self._device is None:
+                        self._bytes(self._buffer, target, size)[...] = source
+                    else:
+                        self._device.write(self._buffer, target, source)
             views = {slot.spec.key: slot for slot in self._layout.slots()}
             for key in snapshot.initialized:
                 cell = self._cells[key]
                 if key in snapshot.beside:
-                    cell.assign(self._backend.to_device(snapshot.beside[key]), validate_shape=False)
+                    with nullcontext() if self._device is None else self._device.ordered():
+                        cell.assign(self._backend.to_device(snapshot.beside[key]), validate_shape=False)
                 elif not cell.placed:
                     slot = views[key]
                     cell.place(self._backend.view(self._buffer, slot.offset, slot.spec.shape, slot.spec.dtype))
@@ -249,6 +288,37 @@ class VariableStore:
                 container = key[0] if isinstance(key, tuple) else ""
                 if containers is None or container in containers:
                     cell.clear()
+
+    # Other processes.
+
+    def export_ipc(self) -> bytes:
+        """What another process needs to see the variables as they are: their buffer is not copied.
+
+        Valid while this process lives, and until variables are added. The reader is not kept from writing.
+
+        Raises
+        ------
+        NotImplementedError
+            If the backend's memory cannot be shared.
+        NotFoundError
+            If there are no variables.
+
+        See Also
+        --------
+        scopert.runtime.shared_store.attach_ipc
+        """
+        if self._device is None:
+            raise NotImplementedError(
+                f"the memory of the backend {self._backend.name!r} cannot be shared with another process; take a "
+                "snapshot, or save a checkpoint"
+            )
+        with self.lock:
+            if self._buffer is None:
+                raise NotFoundError(None, None, "the store has no variables with a place in its buffer")
+            self._backend.synchronize()
+            return exported(self._backend.name, self._device.export(self._buffer), self._layout, [
+                slot for slot in self._layout.slots() if self._cells[slot.spec.key].placed
+            ])  # fmt: skip
 
     # For people.
 
@@ -288,6 +358,22 @@ class VariableStore:
         return lines
 
 
+def by_scope(rows: Iterable[tuple[str, int]], largest: int = 12) -> list[str]:
+    """Names and bytes as lines, added up by outermost scope, the largest first."""
+    totals: dict[str, list[int]] = {}
+    for name, nbytes in rows:
+        scope = name.partition("/")[0] if "/" in name else "(no scope)"
+        entry = totals.setdefault(scope, [0, 0])
+        entry[0] += 1
+        entry[1] += nbytes
+    ordered = sorted(totals.items(), key=lambda item: -item[1][1])
+    lines = [f"  {_size(nbytes):>12}  {count:>6}  {scope}" for scope, (count, nbytes) in ordered[:largest]]
+    if len(ordered) > largest:
+        rest = sum(nbytes for _, (_, nbytes) in ordered[largest:])
+        lines.append(f"  {_size(rest):>12}          in {len(ordered) - largest} more")
+    return lines or ["  (none)"]
+
+
 def _state(cell: Cell) -> str:
     return "" if cell.initialized else "  (not initialized)"
 
@@ -295,4 +381,6 @@ def _state(cell: Cell) -> str:
 def _size(nbytes: int) -> str:
     if nbytes < 1024:
         return f"{nbytes} bytes"
-    return f"{nbytes / 1024:.1f} KiB" if nbytes < 1024**2 else f"{nbytes / 1024**2:.1f} MiB"
+    if nbytes < 1024**2:
+        return f"{nbytes / 1024:.1f} KiB"
+    return f"{nbytes / 1024**2:.1f} MiB" if nbytes < 1024**3 else f"{nbytes / 1024**3:.2f} GiB"
