@@ -216,7 +216,10 @@ def grad_input(dy: Array, w: Array, case: Case, out: Array) -> None:
     (height, width, depth), filters = case.image, w.shape[-1]
     if case.is_pointwise:
         one = windows_of((height, width, filters), (1, 1), (1, 1), (1, 1), (0, 0), case.out, case.first, windows.BLOCK)
-        convolve(dy, np.ascontiguousarray(w.transpose(0, 1, 3, 2)), one, True, out)
+        turned, buffer = ARENA.take((1, 1, filters, depth), w.dtype)
+        np.copyto(turned, w.transpose(0, 1, 3, 2))
+        convolve(dy, turned, one, True, out)
+        ARENA.give(buffer)
         return
     if depth < _WIDE:
         _scattered(dy, w, case, out)
@@ -233,13 +236,15 @@ def grad_input(dy: Array, w: Array, case: Case, out: Array) -> None:
             if not line.taps or not point.taps:
                 where[...] = 0
                 continue
-            turned = np.ascontiguousarray(w[np.ix_(line.taps, point.taps)].transpose(0, 1, 3, 2))
+            turned, weights = ARENA.take((len(line.taps), len(point.taps), filters, depth), w.dtype)
+            np.copyto(turned, w[_steps(line.taps), _steps(point.taps)].transpose(0, 1, 3, 2))
             taken = windows_of(
                 (*case.out, filters), (len(line.taps), len(point.taps)), (1, 1), (line.dilation, point.dilation),
                 (line.before, point.before), (line.count, point.count), case.first, windows.BLOCK,
             )  # fmt: skip
             if single and where.shape == out.shape:
                 convolve(dy, turned, taken, False, out)
+                ARENA.give(weights)
                 continue
             shape = (len(out), line.count, point.count, depth)
             made, buffer = ARENA.take((shape[0], depth, *shape[1:3]) if case.first else shape, out.dtype)
@@ -247,7 +252,13 @@ def grad_input(dy: Array, w: Array, case: Case, out: Array) -> None:
                 made = made.transpose(0, 2, 3, 1)
             convolve(dy, turned, taken, False, made)
             where[...] = made
-            ARENA.give(buffer)
+            ARENA.give(weights, buffer)
+
+
+def _steps(taps: Sequence[int]) -> slice:
+    """Taps, the last one first, as a slice: they are equally far apart."""
+    step = taps[0] - taps[1] if len(taps) > 1 else 1
+    return slice(taps[0], taps[-1] - 1 if taps[-1] else None, -step)
 
 
 def _scattered(dy: Array, w: Array, case: Case, out: Array) -> None:

@@ -126,6 +126,11 @@ class Pool:
             team.rest(False)
 
 
+def _place(callback: Any) -> int:
+    """Where a callback's code is; `ctypes.cast` would leave a cycle, which only the garbage collector takes apart."""
+    return int(ctypes.c_void_p.from_buffer(callback).value or 0)
+
+
 class _NativeTeam:
     """Workers that wait in machine code."""
 
@@ -152,7 +157,7 @@ class _NativeTeam:
 
     def run_python(self, call: Callable[[int, int, int, int], None], n: int, chunks: int) -> None:
         callback = NATIVE(call)
-        self._dispatch(self.state, ctypes.cast(callback, ctypes.c_void_p).value, 0, n, chunks)
+        self._dispatch(self.state, _place(callback), 0, n, chunks)
 
     def rest(self, quiet: bool) -> None:
         self._quiet.value = int(quiet)
