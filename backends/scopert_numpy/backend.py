@@ -12,6 +12,7 @@ from scopert_numpy.executable import NumpyExecutable
 from scopert_numpy.handed_out import is_large
 from scopert_numpy.matmul import WithBlas, uses_blas
 from scopert_numpy.planned import PlannedExecutable
+from scopert_numpy.steps import Binder
 
 # NumPy aligns to 16 bytes only; layouts count on 256.
 _ALIGNMENT = 256
@@ -64,10 +65,11 @@ class NumpyBackend:
         own: dict[str, list[Kernel]] = {}
         for kernel in self.kernels():
             own.setdefault(kernel.op, []).append(kernel)
+        binder = Binder(context, own, self.allocate, self.view)
         executable: Executable
         large = any(is_large(program.values[fetch.slot]) for fetch in program.fetches)
         if program.memory is not None and (program.memory.nbytes or large):
-            executable = PlannedExecutable(program, context, own, self.allocate, self.view)
+            executable = PlannedExecutable(program, binder)
         else:
-            executable = NumpyExecutable(program, context, own)
+            executable = NumpyExecutable(program, binder)
         return WithBlas(executable) if uses_blas(program) else executable

@@ -11,9 +11,7 @@ from scopert.backend import (
     DEAD,
     FUSED,
     InvalidArgumentError,
-    Kernel,
     Program,
-    RunContext,
     ShapesChanged,
     TraceRow,
     last_uses,
@@ -29,8 +27,7 @@ class NumpyExecutable:
     It keeps nothing between runs, so several threads may run it at once.
     """
 
-    def __init__(self, program: Program, context: RunContext, kernels: Mapping[str, Sequence[Kernel]]) -> None:
-        binder = Binder(context, kernels)
+    def __init__(self, program: Program, binder: Binder) -> None:
         self._slots = binder.slots(program)
         self._rows = binder.rows(program, last_uses(program))
         self._feeds = program.feeds

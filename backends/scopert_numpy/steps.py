@@ -35,11 +35,25 @@ Row = tuple[Callable[..., Any], tuple[int, ...], Any, bool, tuple[int, ...], Ste
 
 
 class Binder:
-    """Makes rows; one for all programs of an executable."""
+    """Makes rows; one for all programs of an executable.
 
-    def __init__(self, context: RunContext, kernels: Mapping[str, Sequence[Kernel]]) -> None:
+    Parameters
+    ----------
+    context : RunContext
+    kernels : dict
+        The backend's own kernels.
+    allocate, view : callable
+        The backend's memory.
+    """
+
+    def __init__(
+        self, context: RunContext, kernels: Mapping[str, Sequence[Kernel]], allocate: Callable[[int], Any],
+        view: Callable[..., Any],
+    ) -> None:  # fmt: skip
         self.context = context
-        self._kernels = kernels
+        self.kernels = kernels
+        self.allocate = allocate
+        self.view = view
         self.verifies = verifying()
         self._fused: dict[int, FusedSteps] = {}
 
@@ -95,7 +109,7 @@ class Binder:
 
 
     def _own_kernel(self, step: Step) -> Callable[..., Any]:
-        function: Callable[..., Any] = select_kernel(step, np, self.context, self._kernels)
+        function: Callable[..., Any] = select_kernel(step, np, self.context, self.kernels)
         return function
 
 

@@ -123,6 +123,10 @@ class Straight:
             number += 1
         return arrays
 
+    def forget(self) -> None:
+        """Lets go of what was given."""
+        self._seen = [None] * len(self._seen)
+
     def __call__(self, *inputs: Any) -> Any:
         arrays = self._point(inputs)
         self._dispatcher.straight(*self._arguments)

@@ -10,9 +10,10 @@ import numpy as np
 
 from scopert.backend import READ, Program, Step, Value
 from scopert_numpy.handed_out import HandedOut
+from scopert_numpy.into_places import copier
 from scopert_numpy.native.dispatch import Dispatcher, dispatcher
 from scopert_numpy.native.engine import Job
-from scopert_numpy.native.step_jobs import Place, StepJobs, copy_job, given_place
+from scopert_numpy.native.step_jobs import Place, StepJobs, copy_job, given_place, is_movable
 from scopert_numpy.steps import Binder, Row
 from scopert_numpy.straight import Straight, chunks_for
 from scopert_numpy.threads import pool
@@ -36,7 +37,7 @@ class StraightRows:
 
     def __init__(
         self, program: Program, views: dict[int, Any], handed: Mapping[int, HandedOut], binder: Binder,
-        functions: Dispatcher,
+        wanted: Collection[int], lasting: Collection[int], functions: Dispatcher,
     ) -> None:  # fmt: skip
         assert program.memory is not None
         self._program = program
@@ -51,7 +52,8 @@ class StraightRows:
         self._places: dict[int, Place] = {}
         # Slots that no row fills as yet, and the row that would: who reads them in a straight reads their source.
         self._virtual: dict[int, Row] = {}
-        self._variables: set[int] = set()
+        # Given arrays whose memory moves only if they are other arrays.
+        self._lasting = set(lasting)
         # The straight that is being made: what has to run before it, its parts, what it makes anew.
         self._before: list[Row] = []
         self._parts: list[tuple[Step, list[Job]]] = []
@@ -60,11 +62,15 @@ class StraightRows:
             if array.dtype.kind in _KINDS:
                 self._places[slot] = Place(np.ascontiguousarray(array).reshape(array.shape))
         for slot in program.feeds:
-            self._outside(slot)
-        self._wanted = {fetch.slot for fetch in program.fetches}
+            if slot in views:
+                self._places[slot] = Place(views[slot])
+            else:
+                self._outside(slot)
+        self._wanted = set(wanted)
         self._elsewhere = self._wanted | {
             slot for step in program.steps if not self._jobs.knows(step) for slot in step.inputs
         }
+        self._used = self._wanted.union(*[step.inputs for step in program.steps])
 
     def _outside(self, slot: int) -> None:
         """Notes that rows fill a slot."""
@@ -84,6 +90,10 @@ class StraightRows:
             self._places[slot] = Place(self._views[slot])
             filled.add(slot)
             return True
+        if step.op == "StackPopV2":
+            return self._pop(step, row)
+        if step.op == "StackPushV2":
+            return self._push(step)
         if step.op in _SHOWS and not step.copies:
             return self._view(step, row, filled)
         return self._jobs.knows(step) and self._work(step, filled)
@@ -93,8 +103,39 @@ class StraightRows:
             return False
         slot = step.outputs[0]
         self._outside(slot)
-        self._variables.add(slot)
+        self._lasting.add(slot)
         self._before.append(row)
+        return True
+
+    def _pop(self, step: Step, row: Row) -> bool:
+        """What is popped is an array from outside."""
+        if _static(self._program.values[step.outputs[0]]) is None:
+            return False
+        self._outside(step.outputs[0])
+        self._before.append(row)
+        return True
+
+    def _push(self, step: Step) -> bool:
+        """The stack gives memory before the straight runs, which fills it."""
+        handle, slot = step.inputs
+        place, output = self._places.get(slot), step.outputs[0]
+        if place is None or not is_movable(place.view) or (output in self._used and place.slot is not None):
+            return False
+        shape, dtype = place.view.shape, place.view.dtype
+        memory = len(self.known)
+        job = copy_job(place, given_place(memory, shape, dtype), self._jobs.chunks)
+        if job is None:
+            return False
+        self.known.append(None)
+
+        def reserve(stack: Any) -> Any:
+            return stack.push_place(shape, dtype)
+
+        self._before.append((reserve, (handle,), memory, True, (), step))
+        self._parts.append((step, [job]))
+        self._places[output] = place
+        if place.slot is None:
+            self.known[output] = place.view
         return True
 
     def _view(self, step: Step, row: Row, filled: set[int]) -> bool:
@@ -203,18 +244,46 @@ class StraightRows:
             used = dict.fromkeys([word.slot for word in words if isinstance(word, Place)])
             given = [slot for slot in used if slot is not None and slot not in fresh]
             straight = Straight(
-                self._functions, self._workers, self._parts, [(slot, slot in self._variables) for slot in given],
+                self._functions, self._workers, self._parts, [(slot, slot in self._lasting) for slot in given],
                 self._fresh,
             )  # fmt: skip
             outputs = tuple([slot for slot, _ in self._fresh])
             self._rows.append((straight, tuple(given), outputs, False, (), self._parts[0][0]))
         self._before, self._parts, self._fresh = [], [], []
 
-    def finish(self) -> list[Row]:
-        """All rows."""
+    def end_part(self, copies: Sequence[tuple[int, int]]) -> list[Row]:
+        """The rows of a part of the program; at its end, slots are copied to the places of others."""
+        left: list[tuple[int, int]] = []
+        early: list[Job] = []
+        late: list[Job] = []
+        targets = [self._views[slot] for slot, _ in copies]
+        for slot, source in copies:
+            place = self._places.get(source)
+            job = None
+            if place is not None:
+                if any(place.slot is None and np.may_share_memory(place.view, target) for target in targets):
+                    kept = Place(np.empty(place.view.shape, place.view.dtype))
+                    first = copy_job(place, kept, self._jobs.chunks)
+                    if first is not None:
+                        early.append(first)
+                        place = kept
+                job = copy_job(place, Place(self._views[slot]), self._jobs.chunks)
+            if job is None:
+                left.append((slot, source))
+            else:
+                late.append(job)
+        if left:  # then all, in their order
+            left, early, late = list(copies), [], []
+        if late:
+            self._parts.append((self._program.steps[0], early + late))
         self._flush()
-        self._materialise(sorted(self._wanted))
-        return self._rows
+        self._materialise(sorted(self._wanted | {source for _, source in left}))
+        if left:
+            copy = copier([self._views[slot] for slot, _ in left])
+            inputs = tuple([source for _, source in left])
+            self._rows.append((copy, inputs, (), False, (), self._program.steps[0]))
+        rows, self._rows = self._rows, []
+        return rows
 
 
 def _static(value: Value) -> tuple[int, ...] | None:
@@ -226,8 +295,9 @@ def _static(value: Value) -> tuple[int, ...] | None:
 
 
 def straight_rows(
-    program: Program, views: dict[int, Any], handed: Mapping[int, HandedOut], binder: Binder
-) -> StraightRows | None:
-    """What makes the rows; None where there is no machine code that calls others."""
+    program: Program, views: dict[int, Any], handed: Mapping[int, HandedOut], binder: Binder,
+    wanted: Collection[int], lasting: Collection[int],
+) -> StraightRows | None:  # fmt: skip
+    """What makes the rows of a frame (`Frames` says what the arguments are); None where machine code calls none."""
     functions = dispatcher()
-    return None if functions is None else StraightRows(program, views, handed, binder, functions)
+    return None if functions is None else StraightRows(program, views, handed, binder, wanted, lasting, functions)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from scopert.errors import InvalidArgumentError
 from scopert.graph.build import apply
 from scopert.graph.dtypes import DType
@@ -14,18 +16,29 @@ from scopert.graph.opdef import STATEFUL, VIEW, define_op
 from scopert.graph.operation import Operation
 from scopert.graph.shape_rules import no_outputs, unknown
 from scopert.graph.tensor import Tensor
+from scopert.ops.row_memory import RowMemory, Rows
 from scopert.ops.tensor_array_store import owned
 
 
 class Stack:
-    """The values pushed so far."""
+    """The values pushed so far.
 
-    __slots__ = ("_limit", "_name", "_values")
+    Those of one shape that are filled in place are rows of one array; what comes after others lies above them.
+    """
 
-    def __init__(self, name: str, limit: int) -> None:
+    __slots__ = ("_limit", "_memory", "_name", "_popped", "_rows", "_values")
+
+    def __init__(self, name: str, limit: int, memory: RowMemory) -> None:
         self._name = name
         self._limit = limit
+        self._memory = memory
+        self._rows: Rows | None = None
+        self._popped = False
         self._values: list[Any] = []
+
+    def _check(self) -> None:
+        if 0 <= self._limit <= len(self._values) + (self._rows.count if self._rows is not None else 0):
+            raise InvalidArgumentError(None, None, f"Stack[{self._name}] overflowed its max_size ({self._limit})")
 
     def push(self, value: Any) -> None:
         """Adds a value.
@@ -35,9 +48,26 @@ class Stack:
         InvalidArgumentError
             If the stack is full.
         """
-        if 0 <= self._limit <= len(self._values):
-            raise InvalidArgumentError(None, None, f"Stack[{self._name}] overflowed its max_size ({self._limit})")
+        self._check()
         self._values.append(value)
+
+    def push_place(self, shape: tuple[int, ...], dtype: Any) -> Any:
+        """Adds a value that the caller fills in: its memory.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If the stack is full.
+        """
+        self._check()
+        rows = self._rows
+        if rows is None and not self._values:
+            rows = self._rows = Rows(self._memory, shape, dtype)
+        # What was popped may still be looked at: its row is not given out again.
+        if rows is None or self._values or self._popped or not rows.fits(shape, dtype):
+            self._values.append(np.empty(shape, dtype))
+            return self._values[-1]
+        return rows.push()
 
     def pop(self) -> Any:
         """Takes the value that was pushed last.
@@ -47,19 +77,24 @@ class Stack:
         InvalidArgumentError
             If there is none.
         """
-        if not self._values:
-            raise InvalidArgumentError(None, None, f"Stack[{self._name}] is empty when calling Pop().")
-        return self._values.pop()
+        if self._values:
+            return self._values.pop()
+        if self._rows is not None and self._rows.count:
+            self._popped = True
+            return self._rows.pop()
+        raise InvalidArgumentError(None, None, f"Stack[{self._name}] is empty when calling Pop().")
 
     def close(self) -> None:
         """Forgets all values."""
         self._values.clear()
+        self._rows = None
 
 
 STACK = define_op(
     "StackV2", inputs="max_size: int32", outputs="handle: resource",
     attrs='elem_type: type; stack_name: string = ""', shape=lambda op: [(2,)],
-    kernel=lambda xp, max_size, *, op: Stack(op.name, int(max_size)), traits=STATEFUL,
+    kernel=lambda xp, max_size, *, op, context: Stack(op.name, int(max_size), context.op_state(op, RowMemory)),
+    traits=STATEFUL,
 )  # fmt: skip
 
 

@@ -154,8 +154,13 @@ def _main_access(fused: Fused) -> Access:
 
 
 def consumed(fused: Fused) -> set[int]:
-    """The reductions whose results are used in the body."""
-    return {arg for node in fused.nodes for arg in node.args if fused.nodes[arg].op in REDUCTIONS}
+    """The reductions whose results are used in the body, or stored at every point that was reduced."""
+    used = {arg for node in fused.nodes for arg in node.args if fused.nodes[arg].op in REDUCTIONS}
+    for store in fused.stores:
+        node, strides = fused.nodes[store.node], store.access.strides
+        if node.op in REDUCTIONS and any(strides[k] and fused.extents[k] > 1 for k in node.value):
+            used.add(store.node)
+    return used
 
 
 def _picked(fused: Fused, order: list[int], rows: int) -> Fused:

@@ -9,7 +9,7 @@ from typing import cast
 from scopert.graph.dtypes import resource, string, variant
 from scopert.graph.opdef import ELEMENTWISE, HOST, RANDOM, READS, STATEFUL, VIEW, WRITES
 from scopert.program.expression import REDUCTIONS, Fused
-from scopert.program.ir import FUSED, LOOP, Program, Step, Value
+from scopert.program.ir import FUSED, LOOP, Loop, Program, Step, Value
 from scopert.program.memory import Memory
 from scopert.program.pack import Piece, most_alive, pack
 
@@ -21,6 +21,8 @@ SAME_MEMORY = frozenset({
 
 # What such steps get may outlive the run.
 _OUTSIDE = frozenset({STATEFUL, HOST})
+# They keep a copy of what is a view of other memory, such as a workspace.
+_COPIES_VIEWS = frozenset({"StackPushV2", "TensorArrayWriteV3"})
 _EFFECTS = frozenset({STATEFUL, HOST, WRITES, READS})
 
 
@@ -45,7 +47,17 @@ class Place:
     def __call__(self, program: Program) -> Program:
         if any(step.origin.attrs.get("validate_shape") is False for step in program.steps):
             return program  # a variable may have another shape than its reads were promised
-        return replace(program, memory=_Placing(program, self.in_place).memory())
+        return self._placed(program, None)
+
+    def _placed(self, program: Program, loop: Loop | None) -> Program:
+        if any(step.op == LOOP for step in program.steps):
+            program = replace(program, steps=tuple([self._inside(step) for step in program.steps]))
+        return replace(program, memory=_Placing(program, self.in_place, loop).memory())
+
+    def _inside(self, step: Step) -> Step:
+        if not isinstance(step.body, Loop):
+            return step
+        return replace(step, body=replace(step.body, program=self._placed(step.body.program, step.body)))
 
 
 def alive_at_once(program: Program) -> int:
@@ -54,12 +66,26 @@ def alive_at_once(program: Program) -> int:
 
 
 class _Placing:
-    def __init__(self, program: Program, in_place: bool) -> None:
+    """The layout of a program, or of what a loop repeats.
+
+    In a loop, the variables have places for all of it; so has what an iteration makes for a later one. A following
+    value takes the place of its variable where the variable is not needed any more, else it is copied there.
+    """
+
+    def __init__(self, program: Program, in_place: bool, loop: Loop | None = None) -> None:
         self._program = program
         self._in_place = in_place
-        self._sizes = [placed_bytes(value) for value in program.values]
+        self._loop = loop
+        self._sizes = [placed_bytes(value, loop is not None) for value in program.values]
         self._copied: set[int] = set()
+        self._late = self._used_before_made()
+        self._needed_in_iteration: list[int] = []
+        self._variables = self._placed_variables()
         self._until = self._last_needed(self._read_contiguously())
+        while not self._variables.keys().isdisjoint(kept := self._kept_variables()):
+            self._variables = {slot: other for slot, other in self._variables.items() if slot not in kept}
+            self._copied.clear()
+            self._until = self._last_needed(self._read_contiguously())
         self._pieces: list[Piece] = []
         # Slots that are the whole memory of a piece, and those that may be a part of it.
         self._whole: dict[int, Piece] = {}
@@ -68,13 +94,17 @@ class _Placing:
 
     def pieces(self) -> list[Piece]:
         """What is to be placed."""
+        end = len(self._program.steps)
+        for slot in self._variables:
+            self._whole[slot] = Piece(self._sizes[slot], 0, end)
+            self._pieces.append(self._whole[slot])
         for position, step in enumerate(self._program.steps):
             if self._is_same_memory(step):
                 output = step.outputs[0]
                 self._whole[output] = self._whole[step.inputs[0]]
                 self._views.add(output)
                 continue
-            if not step.guards and step.op != LOOP:
+            if not step.guards:
                 self._place_outputs(position, step)
             if VIEW in step.traits:
                 behind = frozenset[int]().union(*[self._memory_behind(slot) for slot in step.inputs])
@@ -89,6 +119,68 @@ class _Placing:
             offsets, frozenset(self._views), frozenset(self._copied), nbytes, most_alive(self._pieces),
             len(self._pieces),
         )  # fmt: skip
+
+    # What a loop needs.
+
+    def _placed_variables(self) -> dict[int, int]:
+        """By variable of the loop that can have a place, the slot of its next value."""
+        loop, values = self._loop, self._program.values
+        if loop is None:
+            return {}
+        pairs = zip(self._program.feeds, loop.following, strict=False)
+        return {
+            slot: following for slot, following in pairs
+            if self._sizes[slot] and values[slot].dtype.base is values[following].dtype.base
+            and values[slot].shape == values[following].shape
+        }  # fmt: skip
+
+    def _kept_variables(self) -> set[int]:
+        """Variables that somebody may look at after the run."""
+        end = len(self._program.steps)
+        return {slot for slot in self._variables if self._until[slot] >= end}
+
+    def _used_before_made(self) -> set[int]:
+        """Slots that a step uses before the step that fills them: it sees the value of the iteration before."""
+        if self._loop is None:
+            return set()
+        used: set[int] = set()
+        late: set[int] = set()
+        for step in self._program.steps:
+            used.update(step.inputs)
+            used.update(step.guards)
+            late.update(slot for slot in step.outputs if slot in used)
+        return late
+
+    def _needed_by_loop(self, until: list[int]) -> None:
+        """What a loop looks at besides its steps."""
+        loop, end = self._loop, len(self._program.steps)
+        if loop is None:
+            return
+        until[loop.condition] = max(until[loop.condition], loop.decided - 1, 0)
+        for variable, following in zip(self._program.feeds, loop.following, strict=False):
+            placed = variable in self._variables
+            until[following] = max(until[following], max(loop.repeated - 1, 0) if placed else end)
+        for slot in loop.results:
+            until[slot] = max(until[slot], end - 1)
+        for slot in self._late:
+            until[slot] = end
+
+    def _place_of_variable(self, position: int, step: Step, number: int) -> Piece | None:
+        """The memory of a loop's variable whose next value an output is."""
+        loop, output = self._loop, step.outputs[number]
+        if loop is None or not self._in_place or position >= loop.repeated:
+            return None
+        found = [slot for slot, following in self._variables.items() if following == output and slot in self._whole]
+        if len(found) != 1 or loop.following.count(output) != 1 or found[0] in loop.following:
+            return None
+        variable = found[0]
+        piece = self._whole[variable]
+        if self._needed_in_iteration[variable] > position or any(self._whole.get(o) is piece for o in step.outputs):
+            return None
+        if self._needed_in_iteration[variable] == position:
+            elementwise = (step.op == FUSED or ELEMENTWISE in step.traits) and VIEW not in step.traits
+            return piece if elementwise and self._may_take(piece, step, number) else None
+        return piece
 
     def _memory_behind(self, slot: int) -> frozenset[int]:
         """The pieces, by identity, that a slot may show parts of."""
@@ -111,6 +203,12 @@ class _Placing:
         until = [-1] * len(self._program.values)
         for fetch in self._program.fetches:
             until[fetch.slot] = end
+        self._needed_by_loop(until)
+        # Without what lies behind the repeated steps: they have run when those run.
+        iteration = [-1] * len(self._program.values)
+        if self._loop is not None:
+            for slot in self._loop.following:
+                iteration[slot] = self._loop.repeated
         for position in range(end - 1, -1, -1):
             step = self._program.steps[position]
             last = position
@@ -118,14 +216,19 @@ class _Placing:
                 last = end
             elif (VIEW in step.traits or step.op == LOOP) and not step.copies:
                 for slot in step.outputs:
-                    if slot in contiguous and self._can_be_copied(step) and self._sizes[slot] and until[slot] < end:
+                    is_copied = step.op == LOOP or (slot in contiguous and self._can_be_copied(step))
+                    if is_copied and not step.guards and self._sizes[slot] and until[slot] < end:
                         self._copied.add(slot)
                     else:
                         last = max(last, until[slot])
             for slot in step.inputs:
                 until[slot] = max(until[slot], last)
+                if self._loop is not None and position < self._loop.repeated:
+                    seen = [position, *[iteration[output] for output in step.outputs if VIEW in step.traits]]
+                    iteration[slot] = max(iteration[slot], *seen)
             for slot in step.outputs:
                 until[slot] = max(until[slot], position)
+        self._needed_in_iteration = iteration
         return until
 
     def _keeps_inputs(self, step: Step) -> bool:
@@ -133,6 +236,8 @@ class _Placing:
         values = self._program.values
         if any(values[slot].dtype in (resource, variant) for slot in step.outputs):
             return True
+        if step.op in _COPIES_VIEWS:
+            return False
         return bool(step.traits & _OUTSIDE) and not step.traits & {WRITES, RANDOM, READS}
 
     def _can_be_copied(self, step: Step) -> bool:
@@ -145,12 +250,14 @@ class _Placing:
         for number, slot in enumerate(step.outputs):
             if not self._sizes[slot] or self._until[slot] >= end or (is_view and slot not in self._copied):
                 continue
-            piece = self._overwritten(position, step, number)
+            piece = self._place_of_variable(position, step, number) or self._overwritten(position, step, number)
             if piece is None or any(piece is other for other in taken):
                 piece = Piece(self._sizes[slot], position, position)
                 self._pieces.append(piece)
             taken.append(piece)
             piece.death = max(piece.death, self._until[slot])
+            if self._loop is not None and slot in self._loop.results:
+                piece.birth = 0  # what the last iteration made is a result
             self._whole[slot] = piece
             if step.copies:
                 self._copied.add(slot)
@@ -213,9 +320,11 @@ def reads_before_writing(body: Fused, load: int, store: int) -> bool:
     return True
 
 
-def placed_bytes(value: Value) -> int:
-    """The size of a value that can be placed; 0 of others, and of scalars, which are no arrays."""
+def placed_bytes(value: Value, scalars: bool = False) -> int:
+    """The size of a value that can be placed; 0 of others, and of scalars unless asked for, which are no arrays."""
     dtype, shape = value.dtype, value.shape
-    if not shape or None in shape or dtype.is_ref or dtype in (string, resource, variant) or dtype.np.hasobject:
+    if shape is None or (not shape and not scalars) or None in shape:
+        return 0
+    if dtype.is_ref or dtype in (string, resource, variant) or dtype.np.hasobject:
         return 0
     return prod(cast(tuple[int, ...], shape)) * int(dtype.np.itemsize)
