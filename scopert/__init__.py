@@ -1161,6 +1161,7 @@ from scopert.ops import random_distributions as _ops_random_distributions
 from scopert.ops import random_samplers as _ops_random_samplers
 from scopert.ops import random_stream as _ops_random_stream
 from scopert.ops import raw as _ops_raw
+from scopert.ops import row_memory as _ops_row_memory
 from scopert.ops import run_checks as _ops_run_checks
 from scopert.ops import save_restore as _ops_save_restore
 from scopert.ops import selection_kernels as _ops_selection_kernels
