@@ -98,6 +98,25 @@ def _is_float(origin: Origin) -> bool:
     return origin.input_dtypes[-1].np.kind in "fc"
 
 
+def _is_exact(origin: Origin) -> bool:
+    """Whether segments are combined in the type of the data."""
+    return origin.input_dtypes[0].np.kind in "fiu" and origin.input_dtypes[0].np.itemsize > 2
+
+
+def _unsorted_into(ufunc: Any, first: int, plain: Any) -> Callable[..., Array]:
+    def kernel(xp: Any, data: Array, ids: Array, num_segments: Array, *, out: Array) -> Array:
+        flat = ids.reshape(-1)
+        if not flat.size or flat.min() < 0 or flat.max() >= len(out):
+            np.copyto(out, plain(np, data, ids, num_segments))  # which drops what is negative, and says what is wrong
+            return out
+        out.fill(first)
+        update_rows(ufunc, out, flat, data.reshape((flat.size, *out.shape[1:])))
+        return out
+
+    return kernel
+
+
+_PLAIN = segment_kernels(update_rows)
 _UFUNCS = {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Min": np.minimum, "Max": np.maximum}
 
 SEGMENTS: tuple[Kernel, ...] = (
@@ -110,7 +129,11 @@ SEGMENTS: tuple[Kernel, ...] = (
         Kernel(prefix + "Div", _scatter(np.true_divide, returns=not prefix.startswith("Resource")), _is_float)
         for prefix in ("Scatter", "ResourceScatter")
     ],
-    *[Kernel(op, kernel) for op, kernel in segment_kernels(update_rows).items()],
+    *[Kernel(op, kernel) for op, kernel in _PLAIN.items()],
+    *[
+        Kernel(op, _unsorted_into(ufunc, first, _PLAIN[op]), _is_exact, out=True)
+        for op, ufunc, first in (("UnsortedSegmentSum", np.add, 0), ("UnsortedSegmentProd", np.multiply, 1))
+    ],
     *[Kernel(op, kernel) for op, kernel in sparse_segment_kernels(update_rows).items()],
 )
 

@@ -2,7 +2,10 @@
 
 import numpy as np
 import pytest
+from scopert_numpy import segments
 from scopert_numpy.segments import update_rows
+
+from scopert.errors import InvalidArgumentError
 
 RNG = np.random.default_rng(3)
 PLACES = {
@@ -47,3 +50,22 @@ def test_small_integers_do_not_widen():
     np.add.at(expected, places, values)
     update_rows(np.add, made, places, values)
     assert np.array_equal(made, expected)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int32])
+@pytest.mark.parametrize("low", [0, -2])
+def test_unsorted_segments_fill_given_memory(dtype, low):
+    """To the bit; negative segments are dropped, and what is too large is an error."""
+    rng = np.random.default_rng(5)
+    data = rng.integers(1, 5, size=(40, 3, 30)).astype(dtype)
+    for ids in (rng.integers(low, 7, 40).astype(np.int32), rng.integers(low, 7, (40, 3)), np.zeros((0,), np.int32)):
+        part = data[:0] if not ids.size else data
+        for op in ("UnsortedSegmentSum", "UnsortedSegmentProd"):
+            plain, into = [k.function for k in segments.SEGMENTS if k.op == op]
+            expected = plain(np, part, ids, np.int32(7))
+            out = np.full_like(expected, 9)
+            assert into(np, part, ids, np.int32(7), out=out) is out
+            assert out.tobytes() == expected.tobytes()
+            if ids.size:
+                with pytest.raises(InvalidArgumentError, match="out of range"):
+                    into(np, part, ids + 9, np.int32(7), out=out)
