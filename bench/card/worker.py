@@ -27,7 +27,8 @@ def versions(peer: str) -> dict[str, str]:
 
         with tf.Session(graph=tf.Graph(), backend="cupy") as session:
             facts = session.backend.device.facts
-        return {"scopert": tf.__version__, "device": facts.name, "architecture": facts.architecture, **dict(facts.versions)}
+        about = {"scopert": tf.__version__, "device": facts.name, "architecture": facts.architecture}
+        return about | dict(facts.versions)
     module = importlib.import_module(peer)
     found = {peer: module.__version__}
     if peer == "torch":

@@ -124,7 +124,8 @@ def _gpt_flops(s: Sizes) -> int:
 
 
 _MLP = (
-    {"batch": 128, "inputs": 784, "width": 512, "classes": 10}, {"batch": 32, "inputs": 784, "width": 64, "classes": 10},
+    {"batch": 128, "inputs": 784, "width": 512, "classes": 10},
+    {"batch": 32, "inputs": 784, "width": 64, "classes": 10},
 )  # fmt: skip
 _VECTOR = ({"count": 1 << 26}, {"count": 1 << 12})
 _SQUARE = ({"rows": 8192, "columns": 8192}, {"rows": 8, "columns": 8192})

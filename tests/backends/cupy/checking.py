@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from emitted_steps import OneStep, run
+from backends.cupy.emitted_steps import OneStep, run
 from ops.conformance import compare
 from recorded import Recorded
 from scopert_cupy.command import Emitted

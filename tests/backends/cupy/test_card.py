@@ -21,6 +21,9 @@ from scopert.runtime.backends import forget_backends
 
 cupy = pytest.importorskip("cupy")
 cuda = pytest.importorskip("scopert_cupy.cuda")
+
+from backends.cupy.batches import batches, check_values, run_values  # noqa: E402
+
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(cuda.reason() is not None, reason=str(cuda.reason()))]
 
 SOURCE = """
@@ -47,6 +50,15 @@ SC_KERNEL void scalars(double* y, float a, int b, long long c, double d, unsigne
 }
 """
 NAMES = [("sums", True), ("add_to", False), ("scalars", False)]
+
+
+@pytest.fixture(autouse=True)
+def real_card(monkeypatch: Any) -> Any:
+    """Sessions open the card."""
+    monkeypatch.delenv("SCOPERT_CUPY_DEVICE", raising=False)
+    forget_backends()
+    yield
+    forget_backends()
 
 
 @pytest.fixture(scope="module")
@@ -240,10 +252,21 @@ def _losses(backend: str, steps: int = 5) -> list[float]:
             return [float(session.run([loss, train])[0]) for _ in range(steps)]
 
 
-def test_training_agrees_with_numpy_and_repeats_to_the_bit(monkeypatch: Any) -> None:
-    monkeypatch.delenv("SCOPERT_CUPY_DEVICE", raising=False)
-    forget_backends()
+def test_training_agrees_with_numpy_and_repeats_to_the_bit() -> None:
     first = _losses("cupy")
     assert _losses("cupy") == first
     np.testing.assert_allclose(first, _losses("numpy"), rtol=1e-4)
-    forget_backends()
+
+
+@pytest.mark.parametrize("trials", batches(), ids=lambda trials: trials[0].title)
+def test_conformance(trials: Any) -> None:
+    """The whole table, a hundred rows a program."""
+    found, executable = run_values(trials, "cupy")
+    assert executable.backend.device.facts.name != "host"
+    failures = []
+    for trial, (built, values) in zip(trials, found, strict=True):
+        try:
+            check_values(trial, built, values)
+        except AssertionError as error:
+            failures.append(f"{trial.title}: {error}")
+    assert not failures, "\n\n".join(failures)
