@@ -17,6 +17,7 @@ from scopert_cupy.command import Copy, Emitted, Fill, Launch, Operand
 from scopert_cupy.emit import Emitter, Request
 from scopert_cupy.emitters import elementwise
 from scopert_cupy.emitters.elementwise import emit_elementwise
+from scopert_cupy.fused.drawing import drawn_by, nest_of
 from scopert_cupy.fused.plan import Kernels
 from scopert_cupy.fused.space import Array, Nest
 from scopert_cupy.fused.text import Unsupported
@@ -25,16 +26,14 @@ from scopert_cupy.prelude import define, stored
 
 def emit_fused(request: Request) -> Emitted | None:
     """The kernels of a FUSED step."""
-    body = request.step.body
-    assert isinstance(body, Fused)
-    kernels = Kernels(request.facts.shared)
-    loads = [Array(Operand("input", k), value.dtype.base) for k, value in enumerate(request.inputs)]
-    stores = [Array(Operand("output", k), value.dtype.base) for k, value in enumerate(request.outputs)]
+    step, kernels = request.step, Kernels(request.facts.shared)
+    types = [tuple([value.dtype.base for value in values]) for values in (request.inputs, request.outputs)]
     try:
-        kernels.add(Nest(body, tuple(loads), tuple(stores)))
+        kernels.add(nest_of(step, *types))
     except Unsupported:
         return None
-    return Emitted(tuple(kernels.commands), kernels.scratch)
+    parameters = tuple([one.parameter() for one in drawn_by(step)])
+    return Emitted(tuple(kernels.commands), kernels.scratch, parameters)
 
 
 def emit_alone(request: Request) -> Emitted | None:

@@ -20,6 +20,7 @@ from scopert.ops.random_samplers import categorical_blocks, permutation, permuta
 from scopert.ops.random_stream import reserve
 from scopert_cupy.command import Argument, Command, Emitted, Function, Launch, Operand, Parameter
 from scopert_cupy.emit import Emitter, Request
+from scopert_cupy.fused.drawing import position_parameter
 from scopert_cupy.prelude import computed, define, stored
 
 _THREADS = 256
@@ -48,14 +49,9 @@ class _Stream:
 
 def _kept(blocks: int) -> _Stream:
     """The op's own stream, which a run moves on by so many blocks."""
-
-    def position(context: Any, origin: Any) -> Any:
-        start = reserve(context, origin, blocks)
-        return np.array([start.key, start.counter & (1 << 64) - 1, start.counter >> 64], np.uint64)
-
     declared = "const unsigned long long* position"
     made = "const sc_stream stream = sc_stream_at(position);"
-    return _Stream(declared, made, Operand("parameter"), (Parameter(24, position),))
+    return _Stream(declared, made, Operand("parameter"), (position_parameter(blocks),))
 
 
 def _stateless(request: Request, number: int) -> _Stream | None:
@@ -72,44 +68,30 @@ def _count(request: Request) -> int:
     return prod(shape)
 
 
-#: Statements that fill ``pack`` with the numbers of some blocks from ``unit`` on, by how many and of how many numbers.
-Fill = tuple[str, int, int]
+#: Statements that make ``pack`` of the numbers from ``unit`` on, and how many they are.
+Fill = tuple[str, int]
 
 
-def _uniform(dtype: DType) -> Fill | None:
-    kind = stored(dtype)
-    if kind == "double":
-        text = "pack.at[2 * b + v] = sc_uniform_f64(block.at[2 * v], block.at[2 * v + 1]);"
-        return _each(text, 2), 1, 2
-    name = {"float": "sc_uniform", "sc_f16": "sc_uniform_f16", "sc_bf16": "sc_uniform_bf16"}.get(kind or "")
-    if name is None:
-        return None
-    return _each(f"pack.at[4 * b + v] = sc_put<{kind}>({name}(block.at[v]));", 4), 1 if kind == "float" else 2, 4
-
-
-def _normal(dtype: DType) -> Fill | None:
+def _distributed(name: str, dtype: DType) -> Fill | None:
     kind = stored(dtype)
     if kind not in ("float", "double", "sc_f16", "sc_bf16"):
         return None
-    size = 2 if kind == "double" else 4
-    text = f"{computed(dtype)} made[{size}];\n    sc_normals(block, made);\n    "
-    store = _each(f"pack.at[{size} * b + v] = sc_put<{kind}>(made[v]);", size)
-    return text + store, 2 if dtype.size == 2 else 1, size
-
-
-def _each(text: str, size: int) -> str:
-    return f"#pragma unroll\n    for (int v = 0; v < {size}; ++v) {text}"
+    pack = 16 // int(dtype.size)
+    first = f"(unsigned long long)unit * {pack}"
+    return f"const sc_pack<{kind}, {pack}> pack = sc_drawn<sc_{name}_of<{kind}>, {pack}>(stream, {first});", pack
 
 
 def _integers(low: int, high: int) -> Callable[[DType], Fill | None]:
     def fill(dtype: DType) -> Fill | None:
-        size = high - low
-        if stored(dtype) == "int":
-            text = f"pack.at[4 * b + v] = (int)(block.at[v] % {size}u + {low % (1 << 32)}u);"
-            return _each(text, 4), 1, 4
-        bits = "((unsigned long long)block.at[2 * v + 1] << 32 | block.at[2 * v])"
-        text = f"pack.at[2 * b + v] = (long long)({bits} % {size}ull + {low % (1 << 64)}ull);"
-        return _each(text, 2), 1, 2
+        size, wide = high - low, stored(dtype) != "int"
+        pack = 2 if wide else 4
+        bits = "((unsigned long long)block.at[2 * v + 1] << 32 | block.at[2 * v])" if wide else "block.at[v]"
+        suffix, modulus = ("ull", 1 << 64) if wide else ("u", 1 << 32)
+        text = f"""const sc_block4 block = sc_philox_at(stream, unit);
+  sc_pack<{stored(dtype)}, {pack}> pack;
+#pragma unroll
+  for (int v = 0; v < {pack}; ++v) pack.at[v] = ({stored(dtype)})({bits} % {size}{suffix} + {low % modulus}{suffix});"""
+        return text, pack
 
     return fill
 
@@ -117,12 +99,7 @@ def _integers(low: int, high: int) -> Callable[[DType], Fill | None]:
 _DRAWN = """  $STREAM
   const $U unit = ($U)blockIdx.x * $THREADSu + threadIdx.x;
   if (unit * $PACKu >= n) return;
-  sc_pack<$T, $PACK> pack;
-#pragma unroll
-  for (int b = 0; b < $BLOCKS; ++b) {
-    const sc_block4 block = sc_philox_at(stream, (unsigned long long)unit * $BLOCKS + b);
-    $FILL
-  }
+  $FILL
 $STORE"""
 _STORE = """  if (n - unit * $PACKu >= $PACKu) sc_store<$PACK>(out + unit * $PACKu, pack);
   else
@@ -174,15 +151,11 @@ def _numbers(request: Request, stream: _Stream | None, fill: Fill | None) -> Emi
     count, dtype = _count(request), request.outputs[0].dtype
     if not count:
         return Emitted((), parameters=stream.parameters)
-    text, blocks, each = fill
+    text, pack = fill
     kind = _counter(count)
-    body = _with(
-        _DRAWN, STREAM=stream.made, U=kind, THREADS=_THREADS, T=stored(dtype), PACK=blocks * each, BLOCKS=blocks,
-        FILL=text,
-    )  # fmt: skip
-    width = 16 if blocks * each * dtype.np.itemsize == 16 else 0
-    function = define("drawn", f"{stream.declared}, {stored(dtype)}* out, {kind} n", body, width=width)
-    return _launched(request, stream, function, blocks * each)
+    body = _with(_DRAWN, STREAM=stream.made, U=kind, THREADS=_THREADS, PACK=pack, FILL=text)
+    function = define("drawn", f"{stream.declared}, {stored(dtype)}* out, {kind} n", body, width=16)
+    return _launched(request, stream, function, pack)
 
 
 def _truncated(request: Request, stream: _Stream | None) -> Emitted | None:
@@ -329,14 +302,14 @@ def _shuffle(request: Request) -> Emitted | None:
 
 
 TABLE: dict[str, Emitter] = {
-    "RandomUniform": lambda r: _numbers(r, _of_run(r), _uniform(r.outputs[0].dtype)),
-    "RandomStandardNormal": lambda r: _numbers(r, _of_run(r), _normal(r.outputs[0].dtype)),
+    "RandomUniform": lambda r: _numbers(r, _of_run(r), _distributed("uniform", r.outputs[0].dtype)),
+    "RandomStandardNormal": lambda r: _numbers(r, _of_run(r), _distributed("normal", r.outputs[0].dtype)),
     "TruncatedNormal": lambda r: _truncated(r, _of_run(r)),
     "RandomUniformInt": lambda r: _uniform_int(r, _of_run(r), 1),
     "Multinomial": _multinomial,
     "RandomShuffle": _shuffle,
-    "StatelessRandomUniform": lambda r: _numbers(r, _stateless(r, 1), _uniform(r.outputs[0].dtype)),
-    "StatelessRandomNormal": lambda r: _numbers(r, _stateless(r, 1), _normal(r.outputs[0].dtype)),
+    "StatelessRandomUniform": lambda r: _numbers(r, _stateless(r, 1), _distributed("uniform", r.outputs[0].dtype)),
+    "StatelessRandomNormal": lambda r: _numbers(r, _stateless(r, 1), _distributed("normal", r.outputs[0].dtype)),
     "StatelessTruncatedNormal": lambda r: _truncated(r, _stateless(r, 1)),
     "StatelessRandomUniformInt": lambda r: _uniform_int(r, _stateless(r, 1), 2),
     "StatelessMultinomial": lambda r: _categorical(r, _stateless(r, 2)),

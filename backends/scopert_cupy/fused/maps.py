@@ -13,7 +13,7 @@ import numpy as np
 
 from scopert_cupy.command import Launch
 from scopert_cupy.fused.space import Array, Nest, arranged, is_vector, is_wide, vector_width
-from scopert_cupy.fused.text import Indices, Lines, Values, check_types, parameters, widest
+from scopert_cupy.fused.text import Indices, Lines, Values, check_types, drawn, parameters, widest
 from scopert_cupy.prelude import computed, define, stored
 
 #: Units from which on a thread takes several, so that enough bytes are on their way.
@@ -178,7 +178,9 @@ def load_one(write: Lines, nest: Nest, indices: Indices, values: Values, number:
     """A value from memory."""
     k = nest.fused.nodes[number].value
     kind = computed(nest.fused.nodes[number].dtype)
-    write(f"{kind} n{number} = sc_get(in{k}[{indices.offset(nest.fused.loads[k])}]);")
+    at = indices.offset(nest.fused.loads[k])
+    text = f"{drawn(nest.loads[k], k, 1, at)}.at[0]" if nest.loads[k].drawn else f"in{k}[{at}]"
+    write(f"{kind} n{number} = sc_get({text});")
     values.names[number] = f"n{number}"
 
 
@@ -190,9 +192,15 @@ def load_pack(
     assert inner is not None
     at = indices.offset(access)
     if is_vector(access, inner, width):
-        write(f"sc_pack<{stored(array.dtype)}, {width}> {name} = sc_load<{width}>(in{k} + ({at}));")
+        text = drawn(array, k, width, at) if array.drawn else f"sc_load<{width}>(in{k} + ({at}))"
+        write(f"sc_pack<{stored(array.dtype)}, {width}> {name} = {text};")
         return
     write(f"sc_pack<{stored(array.dtype)}, {width}> {name};")
+    if array.drawn:
+        with write.block(f"for (int v = 0; v < {width}; ++v)", unrolled=True):
+            one = drawn(array, k, 1, f"{at} + {_step(access.strides[inner], indices)}")
+            write(f"{name}.at[v] = {one}.at[0];")
+        return
     with write.block("", unrolled=False):
         write(f"const {stored(array.dtype)}* from = in{k} + ({at});")
         with write.block(f"for (int v = 0; v < {width}; ++v)", unrolled=True):

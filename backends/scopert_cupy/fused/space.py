@@ -20,10 +20,20 @@ _NARROW = (1 << 31) - (1 << 16)
 
 @dataclass(frozen=True, slots=True)
 class Array:
-    """Memory of a load or store, and its elements' type."""
+    """Memory of a load or store, and its elements' type.
+
+    Attributes
+    ----------
+    at : Operand
+    dtype : DType
+    drawn : str
+        Not in memory: element i is number i of the random stream whose position lies at `at`, of the
+        distribution ``uniform`` or ``normal``.
+    """
 
     at: Operand
     dtype: DType
+    drawn: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +206,7 @@ def vector_width(nest: Nest, inner: int | None) -> int:
         return 1
     accesses = [*zip(fused.loads, nest.loads, strict=True)]
     accesses += [(store.access, array) for store, array in zip(fused.stores, nest.stores, strict=True)]
-    sizes = [array.dtype.np.itemsize for access, array in accesses if access.strides[inner] == 1]
+    sizes = [array.dtype.np.itemsize for access, array in accesses if access.strides[inner] == 1 and not array.drawn]
     if not sizes:
         return 1
     small = min([size for size in sizes if size > 1], default=1)

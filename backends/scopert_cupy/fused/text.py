@@ -202,9 +202,18 @@ class Values:
 
 def parameters(nest: Nest, *more: str) -> str:
     """The parameters of a kernel: the arrays of loads, of stores, and more."""
-    loads = [f"const {stored(array.dtype)}* in{k}" for k, array in enumerate(nest.loads)]
+    loads = [
+        f"const {'unsigned long long' if array.drawn else stored(array.dtype)}* in{k}"
+        for k, array in enumerate(nest.loads)
+    ]
     stores = [f"{stored(array.dtype)}* out{k}" for k, array in enumerate(nest.stores)]
     return ", ".join([*loads, *stores, *more])
+
+
+def drawn(array: Array, k: int, width: int, at: str) -> str:
+    """The expression of some neighbours of an array that is not in memory, but drawn."""
+    kind = stored(array.dtype)
+    return f"sc_drawn<sc_{array.drawn}_of<{kind}>, {width}>(sc_stream_at(in{k}), (unsigned long long)({at}))"
 
 
 def widest(nest: Nest, inner: int | None, width: int) -> int:
@@ -213,5 +222,5 @@ def widest(nest: Nest, inner: int | None, width: int) -> int:
         return 0
     accesses: list[tuple[Access, Array]] = [*zip(nest.fused.loads, nest.loads, strict=True)]
     accesses += [(s.access, array) for s, array in zip(nest.fused.stores, nest.stores, strict=True)]
-    found = [a.dtype.np.itemsize * width for access, a in accesses if is_vector(access, inner, width)]
+    found = [a.dtype.np.itemsize * width for access, a in accesses if is_vector(access, inner, width) and not a.drawn]
     return 16 if max(found, default=0) >= 16 else 0

@@ -96,3 +96,67 @@ SC_FN void sc_normals(const sc_block4& block, double* made) {
   made[0] = sc_mul(sin(angle), radius);
   made[1] = sc_mul(cos(angle), radius);
 }
+
+// Distributions: how many numbers of type T a block yields, and which.
+template <class T> struct sc_uniform_of {
+  typedef T type;
+  static const int each = 4;
+  static SC_FN void fill(const sc_block4& block, T* made) {
+#pragma unroll
+    for (int v = 0; v < 4; ++v) made[v] = sc_uniform(block.at[v]);
+  }
+};
+template <> SC_FN void sc_uniform_of<sc_f16>::fill(const sc_block4& block, sc_f16* made) {
+#pragma unroll
+  for (int v = 0; v < 4; ++v) made[v] = sc_put<sc_f16>(sc_uniform_f16(block.at[v]));
+}
+template <> SC_FN void sc_uniform_of<sc_bf16>::fill(const sc_block4& block, sc_bf16* made) {
+#pragma unroll
+  for (int v = 0; v < 4; ++v) made[v] = sc_put<sc_bf16>(sc_uniform_bf16(block.at[v]));
+}
+template <> struct sc_uniform_of<double> {
+  typedef double type;
+  static const int each = 2;
+  static SC_FN void fill(const sc_block4& block, double* made) {
+    made[0] = sc_uniform_f64(block.at[0], block.at[1]);
+    made[1] = sc_uniform_f64(block.at[2], block.at[3]);
+  }
+};
+template <class T> struct sc_normal_of {
+  typedef T type;
+  static const int each = 4;
+  static SC_FN void fill(const sc_block4& block, T* made) {
+    float wide[4];
+    sc_normals(block, wide);
+#pragma unroll
+    for (int v = 0; v < 4; ++v) made[v] = sc_put<T>(wide[v]);
+  }
+};
+template <> struct sc_normal_of<double> {
+  typedef double type;
+  static const int each = 2;
+  static SC_FN void fill(const sc_block4& block, double* made) { sc_normals(block, made); }
+};
+// W numbers of a stream from the `first` on, a multiple of W.
+template <class D, int W> SC_FN sc_pack<typename D::type, W> sc_drawn(const sc_stream& from, unsigned long long first) {
+  sc_pack<typename D::type, W> pack;
+  typename D::type made[D::each];
+  if (W >= D::each) {
+#pragma unroll
+    for (int b = 0; b < (W + D::each - 1) / D::each; ++b) {
+      D::fill(sc_philox_at(from, first / D::each + b), made);
+#pragma unroll
+      for (int v = 0; v < D::each; ++v)
+        if (b * D::each + v < W) pack.at[b * D::each + v] = made[v];
+    }
+  } else {
+    D::fill(sc_philox_at(from, first / D::each), made);
+    const int skipped = (int)(first % D::each);
+#pragma unroll
+    for (int v = 0; v < D::each; ++v)
+#pragma unroll
+      for (int w = 0; w < W; ++w)
+        if (skipped + w == v) pack.at[w] = made[v];
+  }
+  return pack;
+}
