@@ -189,6 +189,7 @@ class _PythonTeam:
                     self._condition.wait()
                 job = self._jobs.popleft()
             self._do(job)
+            del job  # and with it the arrays that it worked on, which may be used again when nobody holds them
 
     def _do(self, job: tuple[Callable[[int, int, int, int], None], int, int, int, _Countdown]) -> None:
         call, n, chunk, chunks, countdown = job
