@@ -22,7 +22,7 @@ from scopert.program.collector import collector_rests
 from scopert.program.ir import Program
 from scopert.program.lower import lower
 from scopert.program.order import CycleError
-from scopert.program.passes.pipeline import PIPELINE, UNFUSED
+from scopert.program.passes.pipeline import DEVICE_PIPELINE, PIPELINE, UNFUSED
 from scopert.runtime.backends import open_backend
 from scopert.runtime.context import SessionContext
 from scopert.runtime.devices import DeviceAttributes, session_devices
@@ -86,7 +86,9 @@ class BaseSession:
         self._runs: OrderedDict[Any, tuple[Executable, list[Tensor], Any]] = OrderedDict()
         self._plain_runs = not self._config.operation_timeout_in_ms
         self._optimizes = _optimizes(self._config)
-        self._fuses = self._backend.capabilities.fuses and _fuses(self._config)
+        able = self._backend.capabilities
+        fused = DEVICE_PIPELINE if able.device_memory else PIPELINE
+        self._passes = fused if able.fuses and _fuses(self._config) else UNFUSED
         self._closed = False
         OPEN_SESSIONS.add(self)
 
@@ -214,7 +216,7 @@ class BaseSession:
             if found is None:
                 with collector_rests():
                     program = self.program(tensors, operations, feeds)
-                passes = PIPELINE if self._fuses else UNFUSED
+                passes = self._passes
                 made = ShapeDispatch(program, self.compile, passes) if self._optimizes else self.compile(program)
                 found = self._executables[key] = made
                 while len(self._executables) > _LARGEST_CACHE:

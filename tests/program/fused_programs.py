@@ -30,15 +30,18 @@ def printer(machine_code: bool) -> Iterator[None]:
         yield
 
 
-def fused_program(session: Any, fetches: Sequence[Any], feeds: Sequence[Any] = ()) -> Program:
+def fused_program(
+    session: Any, fetches: Sequence[Any], feeds: Sequence[Any] = (), fuse: Fuse | None = None
+) -> Program:
     """The program of fetches (tensors and operations) after the passes up to fusion."""
     tensors = [item for item in fetches if not isinstance(item, tf.Operation)]
     operations = [item for item in fetches if isinstance(item, tf.Operation)]
-    return run_passes(session.program(tensors, operations, list(feeds)), (*BEFORE, Fuse()), check=True)
+    return run_passes(session.program(tensors, operations, list(feeds)), (*BEFORE, fuse or Fuse()), check=True)
 
 
 def run_both(
-    fetches: Sequence[Any], feeds: Mapping[Any, Any] | None = None, rounds: int = 1, machine_code: bool = False
+    fetches: Sequence[Any], feeds: Mapping[Any, Any] | None = None, rounds: int = 1, machine_code: bool = False,
+    fuse: Fuse | None = None,
 ) -> tuple[list[Any], list[Any], Program]:
     """Results (and the values of all variables afterwards) of the plain and of the fused program, and the latter."""
     feeds = feeds or {}
@@ -47,7 +50,7 @@ def run_both(
         tensors = [item for item in fetches if not isinstance(item, tf.Operation)]
         operations = [item for item in fetches if isinstance(item, tf.Operation)]
         plain = session.program(tensors, operations, list(feeds))
-        program = fused_program(session, fetches, list(feeds))
+        program = fused_program(session, fetches, list(feeds), fuse)
         variables = tf.global_variables()
         for one in (plain, program):
             session.run(tf.global_variables_initializer())

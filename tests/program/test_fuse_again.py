@@ -14,6 +14,7 @@ from program.test_fuse_random import _graph
 
 import scopert as tf
 from scopert.program.passes import fuse_again
+from scopert.program.passes.fuse import Fuse
 
 SHAPE = (40, 30, 64)
 
@@ -28,9 +29,9 @@ def _standardised(x: Any, axes: list[int]) -> Any:
     return difference * tf.rsqrt(tf.reduce_mean(tf.square(difference), axis=axes) + 1e-3)
 
 
-def _stored_bytes(fetches: list[Any]) -> int:
+def _stored_bytes(fetches: list[Any], fuse: Fuse | None = None) -> int:
     with tf.Session() as session:
-        program = fused_program(session, fetches)
+        program = fused_program(session, fetches, fuse=fuse)
     inside = {slot for step in program.steps for slot in step.outputs} - {fetch.slot for fetch in program.fetches}
     shapes = [program.values[slot].shape for slot in inside]
     return sum(4 * int(np.prod(shape)) for shape in shapes if shape is not None) - 4 * int(np.prod(SHAPE))  # the read
@@ -40,8 +41,35 @@ def test_differences_are_not_stored() -> None:
     x = _variable(*SHAPE).read_value()
     fetches = [tf.exp(_standardised(x, [0, 1]))]
     assert 0 < _stored_bytes(fetches) < 2000
-    with mock.patch.object(fuse_again, "_MOST_MAPS", 0):
-        assert _stored_bytes(fetches) > 4 * int(np.prod(SHAPE))
+    assert _stored_bytes(fetches, Fuse(maps=0)) > 4 * int(np.prod(SHAPE))
+
+
+def test_costly_maps_are_computed_again_where_memory_is_slow() -> None:
+    x = _variable(*SHAPE).read_value()
+    bent = tf.tanh(2.0 * x)
+    fetches = [tf.exp(bent * tf.reduce_sum(bent, axis=[0, 1]))]
+    assert _stored_bytes(fetches) > 4 * int(np.prod(SHAPE))
+    assert _stored_bytes(fetches, Fuse(costly=True, maps=32)) < 2000
+    plain, fused, _ = run_both(fetches, fuse=Fuse(costly=True, maps=32))
+    for left, right in zip(plain, fused, strict=True):
+        assert_close(left, right, rtol=1e-4, atol=1e-5)
+
+
+def test_a_bias_that_was_cast_does_not_keep_a_split_apart() -> None:
+    """The vector is stored, by a step of its own size; the sum of it and the array is not."""
+    x, bias = tf.Variable(np.random.RandomState(2).standard_normal((64, 96)).astype(np.float16)), _variable(96)
+    y = tf.nn.bias_add(tf.matmul(x, x, transpose_b=True)[:, :48], tf.cast(bias[:48], tf.float16))
+    y = tf.nn.bias_add(tf.matmul(y, tf.ones([48, 96], tf.float16)), tf.cast(bias, tf.float16))
+    halves = [tf.transpose(tf.reshape(part, [8, 8, 48]), [1, 0, 2]) for part in tf.split(y, 2, axis=1)]
+    with tf.Session() as session:
+        program = fused_program(session, halves)
+    stored = [program.values[slot].shape for step in program.steps if step.op == "fused" for slot in step.outputs]
+    assert (96,) in stored
+    assert (64, 96) not in stored
+    assert not {"Split", "Transpose"} & {step.op for step in program.steps}
+    plain, fused, _ = run_both(halves)
+    for left, right in zip(plain, fused, strict=True):
+        assert_close(left, right, rtol=1e-3, atol=1e-3)
 
 
 def test_what_is_fetched_or_multiplied_is_read() -> None:
@@ -97,6 +125,8 @@ def test_random_graphs(data: Any) -> None:
             write = tf.assign(variables[0], 0.5 * variables[0].read_value())
         with tf.control_dependencies([write]):
             late = tf.reduce_sum(made[len(made) // 2] * tf.reduce_sum(variables[0].read_value()))
-        plain, fused, _ = run_both([*made[-3:], *gradients, late], rounds=2, machine_code=data.draw(st.booleans()))
+        fuse = Fuse(costly=True, maps=32) if data.draw(st.booleans()) else None
+        fetches = [*made[-3:], *gradients, late]
+        plain, fused, _ = run_both(fetches, rounds=2, machine_code=data.draw(st.booleans()), fuse=fuse)
     for left, right in zip(plain, fused, strict=True):
         assert_close(left, right, rtol=4e-4, atol=4e-4 * float(np.abs(left).max(initial=1.0)))

@@ -22,8 +22,19 @@ from scopert.program.uses import is_pure, shared_slots
 
 @dataclass(frozen=True)
 class Fuse:
-    """Groups steps of static shape into FUSED steps, inside loops too."""
+    """Groups steps of static shape into FUSED steps, inside loops too.
 
+    Attributes
+    ----------
+    costly : bool
+        Costly maps (an exponential, a tanh) are computed again too rather than stored: for devices that compute
+        faster than they read.
+    maps : int
+        What is computed again is of so many maps at most.
+    """
+
+    costly: bool = False
+    maps: int = 5
     name: str = "fuse"
 
     def __call__(self, program: Program) -> Program:
@@ -50,7 +61,7 @@ class Fuse:
         schedules: list[Schedule] = []
         effects = Effects(program)
         views = Views(values, program.constants)
-        again = Again(expansion, views)
+        again = Again(expansion, views, self.costly, self.maps)
         first = 0
         for end in ends:
             schedule = Schedule(program, expansion, effects, views, again, wanted)

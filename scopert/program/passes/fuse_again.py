@@ -17,10 +17,8 @@ from scopert.program.passes.fuse_views import Views
 
 #: Smaller arrays stay in the cache between two groups.
 _SMALLEST = 1 << 16
-#: A recipe has no more maps.
-_MOST_MAPS = 5
 #: Operands of this share of the size or less are small.
-_SMALL_SHARE = 8
+SMALL_SHARE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +48,28 @@ class Recipe:
 
 
 class Again:
-    """The recipes of a program."""
+    """The recipes of a program.
 
-    def __init__(self, expansion: Expansion, views: Views) -> None:
+    Parameters
+    ----------
+    expansion : Expansion
+    views : Views
+    costly : bool
+        Costly maps have recipes too.
+    maps : int
+        A recipe has no more maps.
+    """
+
+    def __init__(self, expansion: Expansion, views: Views, costly: bool = False, maps: int = 5) -> None:
         self._expansion = expansion
         self._views = views
+        self._costly = costly
+        self._maps = maps
         self.recipes: dict[int, Recipe] = {}
 
     def note(self, part: Part, group: Group, writes: int) -> None:
         """Notes how a part's result can be computed again, if that is cheap."""
-        if part.kind == REDUCE or part.costly or part.output in group.reductions:
+        if part.kind == REDUCE or (part.costly and not self._costly) or part.output in group.reductions:
             return
         size = prod(self._expansion.shape(part.output))
         if size * self._expansion.dtype(part.output).size < _SMALLEST:
@@ -80,11 +90,11 @@ class Again:
                 large |= recipe.large
                 continue
             leaves.add(slot)
-            if own * _SMALL_SHARE > size:
+            if own * SMALL_SHARE > size:
                 large.add(slot)
         if part.kind != MAP and part.operands[0] in leaves:
             return
-        if maps <= _MOST_MAPS and len(large) <= 1 and self._bytes(large) <= self._bytes((part.output,)):
+        if maps <= self._maps and len(large) <= 1 and self._bytes(large) <= self._bytes((part.output,)):
             self.recipes[part.output] = Recipe(part, inner, maps, frozenset(leaves), frozenset(large), writes)
 
     def _bytes(self, slots: Iterable[int]) -> int:

@@ -162,7 +162,7 @@ class _Emission:
             self._body.extents, self._rows, tuple(made), tuple([access for _, access in inputs]),
             tuple([Store(renamed[store.node], store.access) for store in stores]),
         )  # fmt: skip
-        return coalesced(fused), [slot for slot, _ in inputs]
+        return coalesced(narrowed(fused)), [slot for slot, _ in inputs]
 
 
 def _space(group: Group, parts: Sequence[Part]) -> tuple[Axes, int]:
@@ -186,6 +186,35 @@ def _combined(origins: Sequence[Origin], inputs: Sequence[DType], outputs: Seque
     return replace(
         last, type=FUSED, attrs={"fused": tuple(origins)}, input_dtypes=tuple(inputs), output_dtypes=tuple(outputs)
     )
+
+
+def narrowed(fused: Fused) -> Fused:
+    """The same without axes along which nothing varies and nothing is reduced: only a vector of a group may be left."""
+    accesses = [*fused.loads, *[store.access for store in fused.stores]]
+    needed = {k for access in accesses for k, stride in enumerate(access.strides) if stride}
+    needed.update(k for node in fused.nodes if node.op in REDUCTIONS for k in node.value)
+    needed.update(node.value for node in fused.nodes if node.op == "index")
+    kept = [k for k, extent in enumerate(fused.extents) if k in needed or extent == 1]
+    if len(kept) == len(fused.extents):
+        return fused
+    number = {k: n for n, k in enumerate(kept)}
+
+    def access_of(access: Access) -> Access:
+        return Access(tuple([access.strides[k] for k in kept]), access.offset)
+
+    nodes = []
+    for node in fused.nodes:
+        value = node.value
+        if node.op in REDUCTIONS:
+            value = frozenset([number[k] for k in value])
+        elif node.op == "index":
+            value = number[value]
+        nodes.append(Node(node.op, node.args, node.dtype, frozenset([number[k] for k in node.axes]), value))
+    return Fused(
+        tuple([fused.extents[k] for k in kept]), sum(k < fused.rows for k in kept), tuple(nodes),
+        tuple([access_of(access) for access in fused.loads]),
+        tuple([Store(store.node, access_of(store.access)) for store in fused.stores]),
+    )  # fmt: skip
 
 
 def coalesced(fused: Fused) -> Fused:
@@ -245,4 +274,4 @@ def coalesced(fused: Fused) -> Fused:
     )  # fmt: skip
 
 
-__all__ = ["coalesced", "emit"]
+__all__ = ["coalesced", "emit", "narrowed"]

@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Container, Sequence
 from dataclasses import replace
 from heapq import heappop, heappush
+from math import prod
 
 from scopert.program.ir import Program, Step
-from scopert.program.passes.fuse_again import Again
+from scopert.program.passes.fuse_again import SMALL_SHARE, Again
 from scopert.program.passes.fuse_axes import Axes, Layout, flat, fresh, resolve, size
 from scopert.program.passes.fuse_effects import Effects
 from scopert.program.passes.fuse_expand import MAP, REDUCE, REGROUP, Expansion, Part
@@ -106,7 +107,12 @@ class Schedule:
         source = self._maps.get(step.inputs[data]) if data is not None else None
         if source is None or self._uses[source.output] > 1 or source.output in self._wanted:
             return False
-        if any(self._home(slot) is not None for slot in source.operands):
+        # What a group computes would have to be stored; that is nothing for a vector, such as a bias that was cast.
+        count = prod(self._expansion.shape(source.output))
+        if any(
+            self._home(slot) is not None and prod(self._expansion.shape(slot)) * SMALL_SHARE > count
+            for slot in source.operands
+        ):
             return False
         found = self._views.parts_of_operands(step, source.operands, self._expansion)
         if found is None:

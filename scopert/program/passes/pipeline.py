@@ -30,6 +30,11 @@ PIPELINE: tuple[Pass, ...] = (
     Place(),
 )
 
+#: For devices with memory of their own, which compute much faster than they read.
+DEVICE_PIPELINE: tuple[Pass, ...] = tuple(
+    Fuse(costly=True, maps=32) if isinstance(step, Fuse) else step for step in PIPELINE
+)
+
 #: Without FUSED steps, for backends that do not run them and sessions that do not want them.
 UNFUSED: tuple[Pass, ...] = tuple(step for step in PIPELINE if not isinstance(step, Fuse | Join))
 
