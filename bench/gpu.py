@@ -24,6 +24,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--offline", action="store_true", help="what can be proven without a card")
     parser.add_argument("--no-tests", action="store_true", help="leave the test suite out")
+    parser.add_argument("--tests-only", action="store_true", help="on a card: the test suite and the sanitizers")
     parser.add_argument("--minutes", type=float, default=8.0, help="how long all of it may take on a card")
     parser.add_argument("--only", nargs="*", help="names of workloads")
     parser.add_argument("--peers", nargs="*", default=["jax", "torch"], help="who is timed beside scopert")

@@ -11,6 +11,7 @@ import gc
 import logging
 import os
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
@@ -111,6 +112,21 @@ def _check(number: int) -> Any:
     properties = runtime.getDeviceProperties(number)
     check_card(properties["name"].decode(), (properties["major"], properties["minor"]))
     return properties
+
+
+#: In a forked child: memory that it must not free, because CUDA does not work there.
+_left: list[Any] = []
+_devices: list[weakref.ref[CudaDevice]] = []
+
+
+def _leave_memory() -> None:
+    for reference in _devices:
+        device = reference()
+        if device is not None:
+            _left.append((device, device._live.forked()))
+
+
+os.register_at_fork(after_in_child=_leave_memory)
 
 
 class CudaAllocation:
@@ -246,6 +262,7 @@ class CudaDevice:
             ),
         )  # fmt: skip
         self._live = Live()
+        _devices.append(weakref.ref(self))
         self._keeps: list[Any] | None = None
         self._nodes = 0
         self._collected = False

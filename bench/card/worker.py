@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -61,7 +62,10 @@ class Worker:
     def make(self, name: str) -> dict[str, Any]:
         """Makes a workload and warms it up; numbers of its result after those steps."""
         workload = BY_NAME[name]
+        if self._program is not None and self._program.session is not None:
+            self._program.session.close()
         self._program = None
+        gc.collect()
         self._programs.prepare(workload)
         sizes = workload.small if self._small else workload.full
         start = time.perf_counter()
