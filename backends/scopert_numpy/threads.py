@@ -178,7 +178,7 @@ class _PythonTeam:
 
     def __init__(self, threads: int) -> None:
         self._condition = threading.Condition()
-        self._jobs: deque[tuple[Callable[[int, int, int, int], None], int, int, int, _Countdown]] = deque()
+        self._jobs: deque[list[Any]] = deque()
         for number in range(threads - 1):
             threading.Thread(target=self._work, name=f"scopert-{number + 1}", daemon=True).start()
 
@@ -189,11 +189,13 @@ class _PythonTeam:
                     self._condition.wait()
                 job = self._jobs.popleft()
             self._do(job)
-            del job  # and with it the arrays that it worked on, which may be used again when nobody holds them
 
-    def _do(self, job: tuple[Callable[[int, int, int, int], None], int, int, int, _Countdown]) -> None:
+    def _do(self, job: list[Any]) -> None:
         call, n, chunk, chunks, countdown = job
         call(0, n * chunk // chunks, n * (chunk + 1) // chunks, chunk)
+        # The arrays that it worked on may be used again as soon as nobody holds them.
+        del call
+        job.clear()
         countdown.one_less()
 
     def run(self, function: int, table: int, units: int, chunks: int) -> None:
@@ -202,7 +204,7 @@ class _PythonTeam:
 
     def run_python(self, call: Callable[[int, int, int, int], None], n: int, chunks: int) -> None:
         countdown = _Countdown(chunks)
-        jobs = [(call, n, chunk, chunks, countdown) for chunk in range(chunks)]
+        jobs: list[list[Any]] = [[call, n, chunk, chunks, countdown] for chunk in range(chunks)]
         with self._condition:
             self._jobs.extend(jobs[1:])
             self._condition.notify(chunks - 1)
