@@ -10,10 +10,11 @@ from __future__ import annotations
 import math
 import os
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from scopert.backend import FUSED, LOOP, WRITES, Fused, Node, Program, Step, Value, as_dtype
+from scopert.backend import FUSED, LOOP, WRITES, DType, Fused, Node, Program, Step, Value, as_dtype
 from scopert.program.passes.place import Place
 from scopert_cupy.command import mask_bits
 from scopert_cupy.emitters.matmul import FLOATS
@@ -92,8 +93,6 @@ class _Joining:
             return
         product = self._open[slot]
         m, n = (int(size) for size in self.values[slot].shape or () if size is not None)
-        if any(node.dtype.base is not self.values[slot].dtype.base for node in body.nodes if not node.dtype.is_bool):
-            return
         joined = self._forward(product, step, body, m, n) or self._backward(product, step, body, m, n)
         if joined is not None:
             del self._open[slot]
@@ -104,6 +103,7 @@ class _Joining:
         if len(body.stores) != 1 or not _is_whole(body, body.stores[0].access, m, n):
             return None
         at = step.inputs.index(product.outputs[0])
+        kind = self.values[product.outputs[0]].dtype.base
         loads = [number for number, node in enumerate(body.nodes) if node.op == "load"]
         biases = [number for number in loads if body.nodes[number].value != at]
         products = [number for number in loads if body.nodes[number].value == at]
@@ -116,12 +116,18 @@ class _Joining:
         if biases:
             if not _is_row(body, body.loads[body.nodes[biases[0]].value], m, n):
                 return None
-            sums = [k for k, node in enumerate(body.nodes) if node.op == "add" and set(node.args) == {x, biases[0]}]
+            bias, own = biases[0], body.nodes[biases[0]].dtype.base
+            if own is not kind:  # a bias of another type is cast by the step that is made
+                casts = [k for k, node in enumerate(body.nodes) if node.op == "cast" and node.args == (bias,)]
+                if own.name not in FLOATS or len(casts) != 1:
+                    return None
+                bias = casts[0]
+            sums = [k for k, node in enumerate(body.nodes) if node.op == "add" and set(node.args) == {x, bias}]
             if len(sums) != 1:
                 return None
             x, words = sums[0], ("bias",)
         activation = _activation(body.nodes, body.stores[0].node, x)
-        if activation is None or not (words or activation):
+        if activation is None or not (words or activation) or self._is_mixed(body, kind, biases):
             return None
         words += (activation,) if activation else ()
         vector = tuple(step.inputs[body.nodes[number].value] for number in biases)
@@ -129,6 +135,14 @@ class _Joining:
         if activation == "relu":
             self._relus[step.outputs[0]] = joined
         return joined
+
+    def _is_mixed(self, body: Fused, kind: DType, beside: Sequence[int]) -> bool:
+        """Whether it computes in other types than the product's, but for the nodes `beside` and comparisons."""
+        return any(
+            node.dtype.base is not kind and not node.dtype.is_bool
+            for number, node in enumerate(body.nodes)
+            if number not in beside
+        )
 
     def _backward(self, product: Step, step: Step, body: Fused, m: int, n: int) -> _Joined | None:
         """The gradient of a relu that was joined, and of its bias, if that is what the step does."""
@@ -138,7 +152,7 @@ class _Joining:
         if not all(_is_whole(body, access, m, n) for access in (*body.loads, body.stores[0].access)):
             return None
         nodes, kept = body.nodes, body.stores[0].node
-        if nodes[kept].op != "select":
+        if nodes[kept].op != "select" or self._is_mixed(body, self.values[product.outputs[0]].dtype.base, ()):
             return None
         condition, gradient, zero = (nodes[arg] for arg in nodes[kept].args)
         if condition.op != "gt" or not _is(gradient, "load", at) or not _is(zero, "const", 0):

@@ -9,9 +9,13 @@ from __future__ import annotations
 import itertools
 import math
 import os
+from dataclasses import replace
 
-from scopert_cupy.command import Command, Emitted, Fill, Gemm, Matrix, Operand
+import numpy as np
+
+from scopert_cupy.command import Command, Emitted, Fill, Gemm, Launch, Matrix, Operand
 from scopert_cupy.emit import Emitter, Request
+from scopert_cupy.prelude import define, stored
 from scopert_cupy.tiled import tiled
 
 #: What float32 operands are multiplied as.
@@ -146,9 +150,31 @@ def _joined(words: tuple[str, ...]) -> Emitter:
             more["aux"] = Operand("input", 2)
         if "bias_gradient" in words:
             more["bias_gradient"] = Operand("output", 1)
-        return product(request, bool(request.attrs["transpose_a"]), bool(request.attrs["transpose_b"]), **more)
+        cast, scratch = None, 0
+        if "bias" in words and request.inputs[2].dtype.base is not request.outputs[0].dtype.base:
+            cast, scratch = _cast(request)
+            more["bias"] = Operand("scratch")
+        found = product(request, bool(request.attrs["transpose_a"]), bool(request.attrs["transpose_b"]), **more)
+        if found is None or cast is None:
+            return found
+        return replace(found, commands=(cast, *found.commands), scratch=scratch)
 
     return emit
+
+
+def _cast(request: Request) -> tuple[Launch, int]:
+    """What puts the bias into scratch in the type of the product, and its size."""
+    value, to = request.inputs[2], request.outputs[0].dtype.base
+    source, target = stored(value.dtype), stored(to)
+    assert source is not None
+    assert target is not None
+    count = math.prod(_static(value.shape))
+    body = f"""\
+  const int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i < n) out[i] = sc_put<{target}>(sc_cast<sc_value<{target}>>(sc_get(x[i])));"""
+    function = define("gemm_bias", f"const {source}* x, {target}* out, int n", body)
+    arguments = (Operand("input", 2), Operand("scratch"), np.int32(count))
+    return Launch(function, (-(-count // 256), 1, 1), (256, 1, 1), arguments), count * to.np.itemsize
 
 
 #: What may follow a product.

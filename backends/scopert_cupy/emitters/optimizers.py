@@ -21,9 +21,12 @@ from scopert_cupy.prelude import define, stored
 from scopert_cupy.rule_source import Symbol, Untraceable, Way, branches, ways
 
 _THREADS = 256
-# Elements that a block does at a time: of float32, four 16-byte accesses of every thread.
-_CHUNK = 4096
-_BLOCKS_PER_MULTIPROCESSOR = 8
+# Elements that a block does at a time: few where a model is small, so that all multiprocessors have some; else so many
+# that looking up a range costs nothing.
+_CHUNKS = (1024, 2048, 4096, 8192)
+_CHUNKS_PER_MULTIPROCESSOR = 64
+# Vectors that a thread does where there are more than threads.
+_VECTORS = 4
 _FLOATS = frozenset({"float16", "bfloat16", "float32", "float64"})
 
 _Flags = tuple[tuple[str, bool], ...]
@@ -80,8 +83,8 @@ _MANY = """\
       if ((long long)table[middle] <= chunk) low = middle; else high = middle;
     }
     const unsigned long long* row = table + ranges + (long long)low * %(columns)d;
-    const long long start = (chunk - (long long)table[low]) * %(chunk)d, left = (long long)row[0] - start;
-    const int n = left < %(chunk)d ? (int)left : %(chunk)d;
+    const long long start = (chunk - (long long)table[low]) * size, left = (long long)row[0] - start;
+    const int n = left < size ? (int)left : size;
 %(pointers)s
     const bool wide = (%(bits)s) %% 16 == 0;
     const int whole = wide ? n / W : 0;
@@ -130,7 +133,7 @@ def _text(op: str, dtype: str, found: Sequence[Way], many: bool) -> tuple[str, s
         # Addresses from a table could be anywhere: that they are not in shared memory makes accesses simpler.
         pointers += ["#ifdef __CUDACC__", *(f"    __builtin_assume(__isGlobal(p{k}));" for k in full), "#endif"]
         bits = " | ".join(f"(unsigned long long)p{k}" for k in full)
-        words |= {"pointers": "\n".join(pointers), "bits": bits, "columns": len(full) + 1, "chunk": _CHUNK}
+        words |= {"pointers": "\n".join(pointers), "bits": bits, "columns": len(full) + 1}
         return "\n".join([*lines, _MANY % words])
 
     loads = [f"const A x{k} = sc_get(*q{k});" for k in numbers]
@@ -138,7 +141,7 @@ def _text(op: str, dtype: str, found: Sequence[Way], many: bool) -> tuple[str, s
     body = f"{body}\n{branches(found, loop)}"
     parameters = [f"const {kind}* q{k}" for k in numbers]
     if many:
-        parameters += ["const unsigned long long* table", "int ranges", "long long chunks"]
+        parameters += ["const unsigned long long* table", "int ranges", "long long chunks", "int size"]
     else:
         # Not restricted: a gradient may be the variable itself, read and written by the same thread.
         parameters += [f"{'' if k < states else 'const '}{kind}* p{k}" for k in full] + ["long long n"]
@@ -181,7 +184,9 @@ def _one(request: Request) -> Emitted | None:
     width = 16 // values[0].dtype.base.np.itemsize
     numbers = [Operand("input", k) for k, each in enumerate(arrays) if not each]
     full = [Operand("input", k) for k, each in enumerate(arrays) if each]
-    blocks = min(-(-size // (width * _THREADS)), request.facts.multiprocessors * _BLOCKS_PER_MULTIPROCESSOR)
+    blocks = -(-size // (width * _THREADS))
+    if blocks > request.facts.multiprocessors * _VECTORS:
+        blocks = -(-blocks // _VECTORS)
     arguments: tuple[Argument, ...] = (*numbers, *full, np.int64(size))
     return Emitted((Launch(function, (blocks, 1, 1), (_THREADS, 1, 1), arguments),), alias=alias)
 
@@ -199,24 +204,28 @@ def _together(request: Request) -> Emitted | None:
     if function is None:
         return None
     alias = tuple([(k, k * count) for k in range(len(request.step.outputs))])
+    sizes = [_size(request.inputs[first : first + count], arrays) for first in range(0, len(request.inputs), count)]
+    if any(size is None for size in sizes):
+        return None
+    total = sum(size for size in sizes if size is not None)
+    if not total:
+        return Emitted((), alias=alias)
+    enough = request.facts.multiprocessors * _CHUNKS_PER_MULTIPROCESSOR
+    chunk = next((chunk for chunk in _CHUNKS if total <= chunk * enough), _CHUNKS[-1])
     rows: list[list[Operand | int]] = []
     starts: list[Operand | int] = []
     chunks = 0
-    for first in range(0, len(request.inputs), count):
-        size = _size(request.inputs[first : first + count], arrays)
-        if size is None:
-            return None
+    for number, size in enumerate(sizes):
         if size:
             starts.append(chunks)
-            rows.append([size, *(Operand("input", first + k) for k, each in enumerate(arrays) if each)])
-            chunks += -(-size // _CHUNK)
-    if not rows:
-        return Emitted((), alias=alias)
+            full = [Operand("input", number * count + k) for k, each in enumerate(arrays) if each]
+            rows.append([size, *full])
+            chunks += -(-size // chunk)
     table = Operand("input", len(request.inputs))
     numbers = [Operand("input", k) for k, each in enumerate(arrays) if not each]
-    arguments: tuple[Argument, ...] = (*numbers, table, np.int32(len(rows)), np.int64(chunks))
-    blocks = min(chunks, request.facts.multiprocessors * _BLOCKS_PER_MULTIPROCESSOR)
-    launch = Launch(function, (blocks, 1, 1), (_THREADS, 1, 1), arguments)
+    arguments: tuple[Argument, ...] = (*numbers, table, np.int32(len(rows)), np.int64(chunks), np.int32(chunk))
+    # A block a chunk: the card gives the next one to whichever multiprocessor is free.
+    launch = Launch(function, (min(chunks, 2**31 - 1), 1, 1), (_THREADS, 1, 1), arguments)
     table_of = Table((*starts, *(entry for row in rows for entry in row)))
     return Emitted((launch,), constants=(table_of,), alias=alias)
 

@@ -67,6 +67,14 @@ def test_bias_and_activation() -> None:
     assert _ops([tf.nn.relu(column + _weights(1))], [x]) == ["MatMul+bias+relu"]
 
 
+def test_a_bias_of_another_type_is_cast() -> None:
+    x = tf.placeholder(tf.bfloat16, [4, 6])
+    y = tf.matmul(x, _weights(6, 5, dtype=tf.bfloat16))
+    assert _ops([tf.nn.relu(y + tf.cast(_weights(5), tf.bfloat16))], [x]) == ["MatMul+bias+relu"]
+    assert "MatMul" in _ops([tf.nn.relu(y + tf.cast(_weights(5, dtype=tf.int32), tf.bfloat16))], [x])
+    assert "MatMul" in _ops([tf.nn.relu(tf.cast(y, tf.float32) + _weights(5))], [x])
+
+
 @pytest.mark.parametrize("form", GELUS)
 @pytest.mark.parametrize("biased", [False, True])
 def test_gelu_however_it_is_written(form: str, biased: bool) -> None:
@@ -126,7 +134,7 @@ def test_the_gradient_of_a_relu_reads_its_mask() -> None:
     assert mask in after.memory.offsets
 
 
-def _train(dtype: Any, steps: int = 4) -> tuple[list[float], list[str]]:
+def _train(dtype: Any, steps: int = 4, biases: Any = None) -> tuple[list[float], list[str]]:
     """Losses of a small net, and what the executable says it runs."""
     rng = np.random.RandomState(1)
     with tf.Graph().as_default():
@@ -135,8 +143,8 @@ def _train(dtype: Any, steps: int = 4) -> tuple[list[float], list[str]]:
         h = x
         for number, (rows, columns, activation) in enumerate([(7, 33, tf.nn.relu), (33, 12, _gelu), (12, 12, tf.nn.relu), (12, 2, None)]):
             w = tf.get_variable(f"w{number}", initializer=tf.constant(rng.normal(size=(rows, columns)) * 0.4, dtype))
-            b = tf.get_variable(f"b{number}", initializer=tf.constant(rng.normal(size=columns) * 0.2, dtype))
-            h = tf.nn.bias_add(tf.matmul(h, w), b)
+            b = tf.get_variable(f"b{number}", initializer=tf.constant(rng.normal(size=columns) * 0.2, biases or dtype))
+            h = tf.nn.bias_add(tf.matmul(h, w), tf.cast(b, dtype))
             h = activation(h) if activation is not None else h
         loss = tf.reduce_mean(tf.cast(tf.square(h), tf.float32))
         train = tf.train.GradientDescentOptimizer(0.05).minimize(loss)
@@ -163,12 +171,16 @@ def host(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     forget_backends()
 
 
-@pytest.mark.parametrize(("dtype", "tolerance"), [(tf.float32, 1e-5), (tf.float64, 1e-12), (tf.bfloat16, 0.1)])
-def test_joined_and_not_joined_train_alike(dtype: Any, tolerance: float, host: pytest.MonkeyPatch) -> None:
-    joined, lines = _train(dtype)
+@pytest.mark.parametrize(("dtype", "biases", "tolerance"), [
+    (tf.float32, None, 1e-5), (tf.float64, None, 1e-12), (tf.bfloat16, None, 0.1), (tf.float16, tf.float32, 0.02),
+])  # fmt: skip
+def test_joined_and_not_joined_train_alike(
+    dtype: Any, biases: Any, tolerance: float, host: pytest.MonkeyPatch
+) -> None:
+    joined, lines = _train(dtype, biases=biases)
     assert any("MatMul+bias+gelu" in line for line in lines)
     assert sum("MatMul+bias+relu" in line for line in lines) >= 2
     host.setenv("SCOPERT_CUPY_EPILOGUES", "0")
-    apart, lines = _train(dtype)
+    apart, lines = _train(dtype, biases=biases)
     assert not any("MatMul+" in line for line in lines)
     np.testing.assert_allclose(joined, apart, rtol=tolerance)

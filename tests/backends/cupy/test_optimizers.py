@@ -144,14 +144,25 @@ def test_a_model_is_one_launch_with_the_bits_of_single_ones() -> None:
     launch, table = whole.commands[0], whole.constants[0]
     assert isinstance(launch, Launch)
     assert isinstance(table, Table)
-    assert table.entries[:5] == (0, 1, 2, 4, 7)  # the first chunk of each
-    assert launch.grid == (8, 1, 1)
+    assert table.entries[:5] == (0, 1, 5, 10, 22)  # the first chunk of each
+    assert launch.grid == (23, 1, 1)
     alone = [emit(Request(step, program, FACTS), optimizers.TABLE) for step in steps]
     every = [OneStep(whole, [a for row in arrays for a in row], [None] * 5)]
     every += [OneStep(e, row, [None]) for e, row in zip(alone, arrays, strict=True) if e is not None]
     for seed in (0, 3, 8):  # the order of threads and blocks does not matter
         found = [after for _, after in run(HostDevice(seed=seed), every)]
         np.testing.assert_equal(found[0], [array for after in found[1:] for array in after])
+
+
+def test_chunks_grow_with_the_model() -> None:
+    for size, chunk in ((10, 1024), (1 << 23, 1024), (1 << 24, 2048), (1 << 28, 8192)):
+        program, steps = _members("ApplyGradientDescent", (size, 1), np.float32, {})
+        emitted = emit(Request(_together(steps), program, FACTS), optimizers.TABLE)
+        assert emitted is not None
+        (launch,) = emitted.commands
+        assert isinstance(launch, Launch)
+        assert launch.arguments[-1] == chunk
+        assert launch.grid[0] == launch.arguments[-2] == -(-size // chunk) + 1
 
 
 def test_vectors_only_where_addresses_allow() -> None:
