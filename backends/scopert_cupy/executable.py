@@ -12,9 +12,8 @@ import numpy as np
 from scopert.backend import InternalError, Program, ResourceExhaustedError, RunContext, TraceRow
 from scopert_cupy.arena import CONSTANTS, SCRATCH, aligned
 from scopert_cupy.command import Gemm, Launch
-from scopert_cupy.device import Allocation
 from scopert_cupy.failures import DeviceError, OutOfMemory
-from scopert_cupy.frame import Frame
+from scopert_cupy.frame import Compiled, Frame
 from scopert_cupy.plan import plan
 from scopert_cupy.report import room_table, table_of
 from scopert_cupy.source import keep
@@ -32,8 +31,7 @@ class CupyExecutable:
     Attributes
     ----------
     plan : Plan
-    shapes : list of shape
-        What the program counts on, by variable.
+    program : Program
     """
 
     def __init__(self, backend: CupyBackend, program: Program, context: RunContext) -> None:
@@ -42,13 +40,11 @@ class CupyExecutable:
         self.program = program
         device = backend.device
         self.plan = plan(program, device.facts, backend.emitters())
-        self.shapes = self._shapes()
-        self._functions: dict[str, Any] = {}
-        self._gemms: dict[Gemm, Any] = {}
+        # Frames know this and not the executable: what nobody holds is freed at once.
+        self._compiled = Compiled(self.plan, context, self._shapes())
         self._free: list[Frame] = []
         self._frames: weakref.WeakSet[Frame] = weakref.WeakSet()
         self._lock = threading.Lock()
-        self.constants: Allocation | None = None
         with backend.lock:
             self._compile()
             self._plan_gemms()
@@ -77,38 +73,30 @@ class CupyExecutable:
         keep(ordered)
         source = "\n".join(function.source for function in ordered)
         module = self.backend.device.compile(source, [(function.name, function.fibers) for function in ordered])
-        self._functions = {name: module.function(name) for name in functions}
+        self._compiled.functions = {name: module.function(name) for name in functions}
 
     def _plan_gemms(self) -> None:
         """Chooses algorithms; their workspace follows what steps use of the shared memory."""
         sizes = self.plan.regions.sizes
-        self.workspace_offset = aligned(sizes[SCRATCH])
-        largest = 0
+        offset = self._compiled.workspace_offset = aligned(sizes[SCRATCH])
+        gemms, largest = self._compiled.gemms, 0
         for work in self.plan.works():
             for command in work.emitted.commands:
-                if isinstance(command, Gemm) and command not in self._gemms:
-                    found = self._gemms[command] = self.backend.device.plan_gemm(command)
+                if isinstance(command, Gemm) and command not in gemms:
+                    found = gemms[command] = self.backend.device.plan_gemm(command)
                     largest = max(largest, found.workspace)
         if largest:
-            sizes[SCRATCH] = self.workspace_offset + aligned(largest)
+            sizes[SCRATCH] = offset + aligned(largest)
 
     def _send_constants(self) -> None:
         nbytes = self.plan.regions.sizes[CONSTANTS]
         if not nbytes:
             return
-        allocation = self.constants = self.backend.allocate(nbytes)
+        allocation = self._compiled.constants = self.backend.allocate(nbytes)
         for spot, array in self.plan.tables:
             if array.nbytes:
                 self.backend.device.copy_in(allocation.address + spot.offset, np.ascontiguousarray(array), array.nbytes)
         self.backend.clock.wait()
-
-    def function(self, name: str) -> Any:
-        """A compiled function."""
-        return self._functions[name]
-
-    def gemm_plan(self, gemm: Gemm) -> Any:
-        """How a product is computed."""
-        return self._gemms[gemm]
 
     def run(self, feeds: Sequence[Any], trace: list[TraceRow] | None = None) -> list[Any]:
         """Runs once, in a frame that no other run uses."""
@@ -131,7 +119,7 @@ class CupyExecutable:
     def _frame(self) -> Frame:
         try:
             with self.context.write_lock:  # before the device's lock, as everywhere
-                frame = self.backend.with_room(lambda: Frame(self), self)
+                frame = self.backend.with_room(lambda: Frame(self.backend, self._compiled), self)
         except OutOfMemory as error:
             raise ResourceExhaustedError(None, None, "\n".join(room_table(self, error))) from error
         except DeviceError as error:
@@ -142,7 +130,8 @@ class CupyExecutable:
     @property
     def nbytes(self) -> int:
         """Device memory that it holds."""
-        held = 0 if self.constants is None else self.constants.nbytes
+        constants = self._compiled.constants
+        held = 0 if constants is None else constants.nbytes
         return held + sum(frame.arena.nbytes for frame in list(self._frames))
 
     def release(self) -> None:

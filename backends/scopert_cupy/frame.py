@@ -3,23 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scopert.backend import DEAD, FUSED, InvalidArgumentError, ShapesChanged, StepFailed, TraceRow
+from scopert.backend import DEAD, FUSED, InvalidArgumentError, RunContext, ShapesChanged, StepFailed, TraceRow
 from scopert_cupy.arena import CONSTANTS, FEEDS, FETCHES, SCRATCH, VALUES, VARIABLES, Arena, Spot
 from scopert_cupy.capture import Call, Segment
 from scopert_cupy.command import Copy, Fill, Gemm, Launch, Operand
+from scopert_cupy.device import Allocation
 from scopert_cupy.eager import Fallback, function_of, keeps_inputs, lock_of, on_host, verified
 from scopert_cupy.loops import run_loop
-from scopert_cupy.plan import Action, Batch, LoopAction, Scope, Single, Work, nbytes_of
+from scopert_cupy.plan import Action, Batch, LoopAction, Plan, Scope, Single, Work, nbytes_of
 from scopert_cupy.staging import Staging
 from scopert_cupy.state import State
 
 if TYPE_CHECKING:
-    from scopert_cupy.executable import CupyExecutable
+    from scopert_cupy.backend import CupyBackend
+
+
+@dataclass(slots=True)
+class Compiled:
+    """What all frames of an executable share.
+
+    Attributes
+    ----------
+    plan : Plan
+    context : RunContext
+    shapes : list of shape
+        What the program counts on, by variable.
+    functions : dict of str to function
+    gemms : dict
+        How products are computed.
+    constants : Allocation or None
+    workspace_offset : int
+        Where in the scratch memory the workspace of products begins.
+    """
+
+    plan: Plan
+    context: RunContext
+    shapes: list[tuple[int, ...] | None]
+    functions: dict[str, Any] = field(default_factory=dict)
+    gemms: dict[Gemm, Any] = field(default_factory=dict)
+    constants: Allocation | None = None
+    workspace_offset: int = 0
 
 
 class BoundBatch:
@@ -57,8 +86,8 @@ class BoundSingle:
         self.single = single
         self.state = state
         self.keeps = keeps_inputs(step)
-        self.lock = lock_of(step, frame.executable.context)
-        xp, context = frame.device.xp, frame.executable.context
+        self.lock = lock_of(step, frame.compiled.context)
+        xp, context = frame.device.xp, frame.compiled.context
         self.function: Any = None
         if single.engine == "eager":
             if xp is np:
@@ -94,19 +123,18 @@ Bound = BoundBatch | BoundSingle | BoundLoop
 class Frame:
     """One run at a time goes through a frame."""
 
-    def __init__(self, executable: CupyExecutable) -> None:
-        backend = executable.backend
-        self.executable = executable
+    def __init__(self, backend: CupyBackend, compiled: Compiled) -> None:
+        self.compiled = compiled
         self.device = backend.device
         self.clock = backend.clock
         self.lock = backend.lock
-        plan = executable.plan
-        self._variables = [executable.context.variable(origin) for origin in plan.variables]
+        plan = compiled.plan
+        self._variables = [compiled.context.variable(origin) for origin in plan.variables]
         self._sizes = plan.regions.sizes
         with self.lock:
             self.arena = Arena(self.device, self._sizes, backend.take)
             self.bases = [self.arena.base(region) for region in range(CONSTANTS)]
-            self.bases += [executable.constants.address if executable.constants is not None else 0]
+            self.bases += [compiled.constants.address if compiled.constants is not None else 0]
             self.bases += [0] * len(self._variables)
             self._states: list[tuple[Scope, State]] = []
             self._bound: list[Bound] = []
@@ -154,7 +182,7 @@ class Frame:
 
     def calls(self, work: Work) -> list[Call]:
         """The commands of a step as calls of the device."""
-        device, executable = self.device, self.executable
+        device, compiled = self.device, self.compiled
         for table, spot in work.tables:
             entries = [self.address(work.spot(e)) if isinstance(e, Operand) else e for e in table.entries]
             values = np.asarray(entries, np.uint64)
@@ -167,7 +195,7 @@ class Frame:
                 arguments = [
                     np.uint64(self.address(work.spot(a))) if isinstance(a, Operand) else a for a in command.arguments
                 ]
-                function = executable.function(command.function.name)
+                function = compiled.functions[command.function.name]
                 made.append((device.launch, (function, command.grid, command.block, command.shared, arguments)))
             elif isinstance(command, Copy):
                 target, source = self.address(work.spot(command.target)), self.address(work.spot(command.source))
@@ -185,15 +213,15 @@ class Frame:
         beside = gemm.bias if gemm.bias is not None else gemm.bias_gradient
         bias, aux = [0 if operand is None else self.address(work.spot(operand)) for operand in (beside, gemm.aux)]
         # The workspace stands behind what the step itself uses of the shared memory.
-        workspace = self.bases[SCRATCH] + self.executable.workspace_offset
-        return self.executable.gemm_plan(gemm), a, b, out, bias, workspace, aux
+        workspace = self.bases[SCRATCH] + self.compiled.workspace_offset
+        return self.compiled.gemms[gemm], a, b, out, bias, workspace, aux
 
     def _locate_variables(self) -> None:
         """Looks up where the variables are; ShapesChanged if one has another shape than the program counts on."""
-        context = self.executable.context
+        context = self.compiled.context
         with context.write_lock:
             self._version = context.memory_version
-            for number, (variable, shape) in enumerate(zip(self._variables, self.executable.shapes, strict=True)):
+            for number, (variable, shape) in enumerate(zip(self._variables, self.compiled.shapes, strict=True)):
                 if shape is None:
                     continue
                 if variable.shape != shape and variable.initialized:
@@ -217,7 +245,7 @@ class Frame:
             if spot.base >= VARIABLES:
                 view = self._variables[spot.base - VARIABLES].array().reshape(shape)
             elif spot.base == CONSTANTS:
-                view = self.device.view(self.executable.constants, spot.offset, shape, value.dtype.base)  # type: ignore[arg-type]
+                view = self.device.view(self.compiled.constants, spot.offset, shape, value.dtype.base)  # type: ignore[arg-type]
             else:
                 view = self.arena.view(spot, shape, value.dtype.base)
             views[slot] = view, self.address(spot)
@@ -225,7 +253,7 @@ class Frame:
 
     def follow(self) -> None:
         """Binds anew what uses variables, if they have moved."""
-        context = self.executable.context
+        context = self.compiled.context
         if not self._variables or context.memory_version == self._version:
             return
         with context.write_lock, self.lock:
@@ -244,7 +272,7 @@ class Frame:
     # In and out.
 
     def _prepare_feeds(self) -> None:
-        plan, program = self.executable.plan, self.top.program
+        plan, program = self.compiled.plan, self.top.program
         self._staging = Staging(self.device, self.clock, plan.sent) if plan.sent else None
         slabs = [] if self._staging is None else self._staging.slabs()
         self._feeds: list[tuple[int, list[Any] | None]] = []
@@ -264,7 +292,7 @@ class Frame:
         ]
 
     def _prepare_fetches(self) -> None:
-        plan, program = self.executable.plan, self.top.program
+        plan, program = self.compiled.plan, self.top.program
         self._out = self.device.pinned(self._sizes[FETCHES]) if self._sizes[FETCHES] else None
         calls: list[Call] = []
         self._fetches: list[tuple[int, Any, bool]] = []
@@ -325,7 +353,7 @@ class Frame:
                 )  # fmt: skip
         if staging is None:
             return
-        given = [value(self.executable.context, origin) for value, origin, _ in self._parameters]
+        given = [value(self.compiled.context, origin) for value, origin, _ in self._parameters]
         with self.lock:
             number, _ = staging.slab()
             for (_, places), array in zip(self._feeds, feeds, strict=True):
@@ -333,7 +361,7 @@ class Frame:
                     places[number][...] = array
             for (_, _, slots), value in zip(self._parameters, given, strict=True):
                 slots[number][:] = np.ascontiguousarray(value).reshape(-1).view(np.uint8)
-            staging.send(number, self.bases[FEEDS], self.executable.plan.sent)
+            staging.send(number, self.bases[FEEDS], self.compiled.plan.sent)
 
     def act(self, bound: Bound, trace: list[TraceRow] | None = None) -> None:
         """Runs one action."""
@@ -356,7 +384,7 @@ class Frame:
                 state.kill(work.step)
             return
         if batch.touches:
-            with self.executable.context.write_lock:
+            with self.compiled.context.write_lock:
                 self.follow()
                 for number, step in batch.needs.items():
                     if not self._variables[number].initialized:
@@ -373,7 +401,7 @@ class Frame:
         batch, staging = bound.batch, bound.staging
         given: list[Any] = []
         if staging is not None:
-            context = self.executable.context
+            context = self.compiled.context
             given = [parameter.value(context, origin) for parameter, origin, _ in batch.parameters]
         with self.lock:
             if staging is not None:
@@ -478,7 +506,7 @@ class Frame:
         refused = [(work, state) for word, work, state in self._statuses if word[0]]
         if not refused:
             return
-        plan = self.executable.plan
+        plan = self.compiled.plan
         with self.lock:
             for spot, _, _ in plan.statuses:
                 self.device.fill(self.address(spot), 0, 4)
@@ -486,7 +514,7 @@ class Frame:
         step = work.step
         with self.lock:
             inputs = [state.on_host(slot) for slot in step.inputs]
-        function = function_of(step, state.program, np, self.executable.context)
+        function = function_of(step, state.program, np, self.compiled.context)
         try:
             on_host(function, inputs, state.to_host, state.to_device)
         except Exception as error:

@@ -27,7 +27,7 @@ def run_loop(frame: Frame, bound: BoundLoop, trace: list[TraceRow] | None) -> No
                 inner.values[slot] = DEAD
             else:
                 inner.take(slot, outer, source)
-    check = frame.executable.context.check
+    check = frame.compiled.context.check
     while True:
         check()
         for action in deciding:

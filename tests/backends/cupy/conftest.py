@@ -4,7 +4,7 @@ from functools import cache
 
 import pytest
 from scopert_cupy.backend import CupyBackend
-from scopert_cupy.host.faulty import open_host
+from scopert_cupy.host.faulty import FaultyDevice, open_host
 
 from scopert.runtime import backends
 
@@ -22,3 +22,20 @@ def host_device(monkeypatch, request):
         monkeypatch.setenv("SCOPERT_CUPY_DEVICE", "host")
         monkeypatch.setitem(backends._registry._reasons, "cupy", None)
         monkeypatch.setitem(backends._registry._opened, ("cupy", 0), host_backend())
+
+
+class CountedDevice(FaultyDevice):
+    """A device that can be told to fail, and that counts what it is asked for."""
+
+    def count(self, call):
+        """Begins to count a call; the function returned says how often it was made since."""
+        self.arm(call, 10**9)
+        return lambda: self.calls[call]
+
+
+@pytest.fixture
+def device(monkeypatch):
+    """A small device of its own, which sessions open as ``cupy``."""
+    device = CountedDevice(memory=1 << 20)
+    monkeypatch.setitem(backends._registry._opened, ("cupy", 0), CupyBackend(device))
+    return device

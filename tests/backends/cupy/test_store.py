@@ -5,30 +5,13 @@ import sys
 
 import numpy as np
 import pytest
-from scopert_cupy.backend import CupyBackend
-from scopert_cupy.host.faulty import FaultyDevice
 
 import scopert as tf
-from scopert.runtime import backends
 from scopert.runtime.shared_store import attach_ipc
 
 
-@pytest.fixture
-def device(monkeypatch):
-    """A device of its own, which can be told to fail, under the name ``cupy``."""
-    device = FaultyDevice(memory=1 << 20)
-    monkeypatch.setitem(backends._registry._opened, ("cupy", 0), CupyBackend(device))
-    return device
-
-
-def _calls(device, name):
-    """Counts from now on how often a call is made."""
-    device.arm(name, 10**9)
-    return lambda: device.calls[name]
-
-
 def test_all_variables_are_one_allocation(device):
-    taken = _calls(device, "allocate")
+    taken = device.count("allocate")
     for number in range(20):
         tf.get_variable(f"v{number}", [7, number + 1])
     with tf.Session(backend="cupy") as session:
@@ -51,7 +34,7 @@ def test_growth_copies_and_programs_follow(device):
         for _ in range(3):  # the last one replays
             session.run(step, {x: [1, 2]})
         before = session.store.array("a").ctypes.data
-        copies = _calls(device, "copy")
+        copies = device.count("copy")
         b = tf.get_variable("b", [300], initializer=tf.zeros_initializer())
         session.run(b.initializer)
         assert copies() == 2  # one grows the buffer, one fills `b`
@@ -101,11 +84,11 @@ def test_a_snapshot_is_one_copy(device):
     tf.get_variable("b", [100], initializer=tf.ones_initializer())
     with tf.Session(backend="cupy") as session:
         session.run(tf.global_variables_initializer())
-        copies = _calls(device, "copy_out")
+        copies = device.count("copy_out")
         snapshot = session.store.snapshot()
         assert copies() == 1
         session.run(tf.assign(a, [7.0, 8.0, 9.0]))
-        sent = _calls(device, "copy_in")
+        sent = device.count("copy_in")
         session.store.restore(snapshot)
         assert sent() == 1
         assert session.run(a).tolist() == [1, 1, 1]
@@ -181,9 +164,9 @@ def test_a_part_of_the_memory(device):
     config.gpu_options.per_process_gpu_memory_fraction = 0.25
     config.gpu_options.allow_growth = True
     v = tf.get_variable("v", [70_000], initializer=tf.zeros_initializer())
-    with tf.Session(backend="cupy", config=config) as session:
-        with pytest.raises(tf.errors.ResourceExhaustedError, match="this process may take 262144"):
-            session.run(v.initializer)
+    limited = pytest.raises(tf.errors.ResourceExhaustedError, match="this process may take 262144")
+    with tf.Session(backend="cupy", config=config) as session, limited:
+        session.run(v.initializer)
 
 
 @pytest.mark.parametrize(
