@@ -65,6 +65,7 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {
     "cublasLtMatmulPreferenceCreate": (POINTER(c_void_p),),
     "cublasLtMatmulPreferenceDestroy": (c_void_p,),
     "cublasLtMatmulPreferenceSetAttribute": (c_void_p, c_int, c_void_p, c_size_t),
+    "cublasLtMatmulPreferenceGetAttribute": (c_void_p, c_int, c_void_p, c_size_t, POINTER(c_size_t)),
     "cublasLtMatmulAlgoGetHeuristic": (
         c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, c_int, POINTER(_Result), POINTER(c_int),
     ),
@@ -173,6 +174,16 @@ class Descriptors:
             self._set(_AUX_POINTER, c_uint64(mask))
 
 
+def preference(library: Library, owner: Any, spec: Spec, workspace: int) -> c_void_p:
+    """What algorithms may want, and what they can count on."""
+    made = library.make(owner, "MatmulPreference")
+    library.set("MatmulPreference", made, _MAX_WORKSPACE, c_uint64(workspace))
+    library.set("MatmulPreference", made, _REDUCTION_MASK, c_uint32(REDUCTION_SCHEMES))
+    for number, layout in enumerate((spec.first, spec.second, spec.out, spec.out)):
+        library.set("MatmulPreference", made, _ALIGNMENT_A + number, c_uint32(layout.alignment))
+    return made
+
+
 class Handle:
     """A context of the library on the current device: the part that needs a driver."""
 
@@ -190,14 +201,10 @@ class Handle:
         Refused
             If there is none.
         """
-        library, spec, owner = self.library, made.spec, _Owner()
-        wanted = library.make(owner, "MatmulPreference")
-        library.set("MatmulPreference", wanted, _MAX_WORKSPACE, c_uint64(workspace))
-        library.set("MatmulPreference", wanted, _REDUCTION_MASK, c_uint32(REDUCTION_SCHEMES))
-        for number, layout in enumerate((spec.first, spec.second, spec.out, spec.out)):
-            library.set("MatmulPreference", wanted, _ALIGNMENT_A + number, c_uint32(layout.alignment))
+        owner = _Owner()
+        wanted = preference(self.library, owner, made.spec, workspace)
         results, count = (_Result * CANDIDATES)(), c_int()
-        library.call(
+        self.library.call(
             "cublasLtMatmulAlgoGetHeuristic", self._handle, made.product, made.first, made.second, made.out, made.out,
             wanted, CANDIDATES, results, byref(count),
         )  # fmt: skip
@@ -275,4 +282,4 @@ def load(major: int) -> Library:
     )
 
 
-__all__ = ["CANDIDATES", "Algorithm", "Descriptors", "Handle", "Library", "Refused", "candidates", "load"]
+__all__ = ["CANDIDATES", "Algorithm", "Descriptors", "Handle", "Library", "Refused", "candidates", "load", "preference"]

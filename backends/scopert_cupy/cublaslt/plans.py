@@ -149,6 +149,9 @@ class CublasLt:
             found = handle.algorithms(made, WORKSPACE)
         except Refused:
             return None
+        except DeviceError as error:
+            _LOG.warning("cuBLASLt does not compute %s, a generated kernel does: %s", made.spec, error)
+            return None
         if not tunes or len(found) == 1:
             return found[0]
         try:

@@ -19,11 +19,11 @@ struct Algo { uint64_t data[8]; };
 struct Result { Algo algo; size_t workspace; int state; float waves; int reserved[4]; };
 
 // Knobs and counts for tests.
-static int refused_epilogue = 0, refuse_all = 0, alive = 0, fails_when_run = -1;
+static int refused_epilogue = 0, refuse_all = 0, alive = 0, fails_when_run = -1, refusal = NOT_SUPPORTED;
 static int counts[3];  // heuristics, checks, products
 static long long last[4];  // algorithm, workspace, stream, compute type
 extern "C" {
-void fake_refuse(int epilogue, int all) { refused_epilogue = epilogue; refuse_all = all; }
+void fake_refuse(int epilogue, int all, int status) { refused_epilogue = epilogue; refuse_all = all; refusal = status; }
 void fake_fail_when_run(int algorithm) { fails_when_run = algorithm; }
 int fake_count(int which) { return counts[which]; }
 long long fake_last(int which) { return last[which]; }
@@ -58,6 +58,7 @@ int cublasLtMatmulDescSetAttribute(void* d, int a, const void* v, size_t n) { re
 int cublasLtMatmulDescGetAttribute(void* d, int a, void* v, size_t n, size_t* w) { return take((Desc*)d, a, v, n, w); }
 int cublasLtMatrixLayoutSetAttribute(void* l, int a, const void* v, size_t n) { return put((Layout*)l, a, v, n, LAYOUT); }
 int cublasLtMatrixLayoutGetAttribute(void* l, int a, void* v, size_t n, size_t* w) { return take((Layout*)l, a, v, n, w); }
+int cublasLtMatmulPreferenceGetAttribute(void* p, int a, void* v, size_t n, size_t* w) { return take((Preference*)p, a, v, n, w); }
 int cublasLtMatmulPreferenceSetAttribute(void* p, int a, const void* v, size_t n) { return put((Preference*)p, a, v, n, PREFERENCE); }
 }
 
@@ -68,7 +69,7 @@ template <class T> static T of(const Attributes* a, int attribute, T otherwise) 
 
 static int check(const Desc* d, const Layout* a, const Layout* b, const Layout* c) {
   unsigned epilogue = of<uint32_t>(d, 7, 1);
-  if (refuse_all || (int)epilogue == refused_epilogue) return NOT_SUPPORTED;
+  if (refuse_all || (int)epilogue == refused_epilogue) return refusal;
   bool ta = of<int32_t>(d, 3, 0), tb = of<int32_t>(d, 4, 0);
   uint64_t m = ta ? a->cols : a->rows, k = ta ? a->rows : a->cols, k2 = tb ? b->cols : b->rows, n = tb ? b->rows : b->cols;
   if (k != k2 || m != c->rows || n != c->cols || a->dtype != b->dtype || a->dtype != c->dtype) return INVALID;

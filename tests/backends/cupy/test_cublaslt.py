@@ -44,7 +44,7 @@ def fake(path: str) -> Any:
     made = Library(path)
     raw = ctypes.CDLL(path)
     raw.fake_last.restype = ctypes.c_longlong
-    raw.fake_refuse(0, 0)
+    raw.fake_refuse(0, 0, 15)
     raw.fake_fail_when_run(-1)
     made.raw = raw  # type: ignore[attr-defined]
     return made
@@ -231,7 +231,7 @@ def test_an_algorithm_that_fails_is_left_out(fake: Any) -> None:
 def test_what_the_library_refuses_is_generated(fake: Any, gemm: Gemm, how: str, caplog: pytest.LogCaptureFixture) -> None:
     device = HostDevice()
     products = CublasLt(device, None if how == "no library" else fake, STREAM, Clock(fake.raw))
-    fake.raw.fake_refuse(spec_of(gemm).epilogue, how == "no product")
+    fake.raw.fake_refuse(spec_of(gemm).epilogue, how == "no product", 15)
     plan = products.plan(gemm)
     assert (plan.algorithm is not None) == (how == "no epilogue")
     assert str(plan).startswith("cuBLASLt with 8192 bytes, then" if how == "no epilogue" else "a generated kernel")
@@ -239,6 +239,18 @@ def test_what_the_library_refuses_is_generated(fake: Any, gemm: Gemm, how: str, 
     assert [record.message for record in caplog.records] == (
         ["there is no cuBLASLt: matrix products are computed by generated kernels, which is slower"] if how == "no library" else []
     )
+
+
+def test_another_failure_of_the_library_is_logged(fake: Any, caplog: pytest.LogCaptureFixture) -> None:
+    device = HostDevice()
+    products = CublasLt(device, fake, STREAM, Clock(fake.raw))
+    fake.raw.fake_refuse(6, 0, 7)
+    gemm = _gemm("float32", "relu", bias=Operand("input", 2))
+    assert len(products.plan(gemm).after) == 1
+    products.plan(replace(gemm, bias=Operand("input", 9)))
+    (record,) = caplog.records
+    assert "cublasLtMatmulAlgoGetHeuristic: CUBLAS_STATUS_INVALID_VALUE (7)" in record.getMessage()
+    _equal(gemm, *_run(products, device, gemm))
 
 
 def test_vectors_that_the_library_cannot_read_are_added_by_a_kernel(fake: Any) -> None:
@@ -324,6 +336,11 @@ def _compare(real: Library, told: spec.Spec) -> None:
         assert real.get("MatmulDesc", made.product, library._BIAS_TYPE, ctypes.c_int32) == told.out.dtype
     if told.mask_leading:
         assert real.get("MatmulDesc", made.product, library._AUX_LEADING, ctypes.c_int64) == told.mask_leading
+    wanted = library.preference(real, made, told, 1 << 20)
+    assert real.get("MatmulPreference", wanted, 1, ctypes.c_uint64) == 1 << 20
+    assert real.get("MatmulPreference", wanted, 3, ctypes.c_uint32) == spec.REDUCTION_SCHEMES
+    alignments = [real.get("MatmulPreference", wanted, attribute, ctypes.c_uint32) for attribute in (5, 6, 7, 8)]
+    assert alignments == [layout.alignment for layout in (told.first, told.second, told.out, told.out)]
     for layout, handle in ((told.first, made.first), (told.second, made.second), (told.out, made.out)):
         fields = [(0, ctypes.c_uint32), (2, ctypes.c_uint64), (3, ctypes.c_uint64), (4, ctypes.c_int64), (5, ctypes.c_int32)]
         found = [real.get("MatrixLayout", handle, attribute, of) for attribute, of in fields]
