@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from scopert_numpy import native, together
 
 import scopert as tf
+from scopert.graph.build import apply
+from scopert.ops.training_ops import TRAINING_OPS
 from scopert.program.ir import TOGETHER
 from scopert.program.passes.pipeline import PIPELINE, optimised
 from scopert.program.passes.together import Join, apart
@@ -154,3 +156,25 @@ def test_random_optimizers(machine_code: bool, data: Any) -> None:
     tolerance = 1e-5 if dtype is tf.float32 else 1e-12
     for left, right in zip(*found, strict=True):
         np.testing.assert_allclose(left, right, rtol=tolerance, atol=tolerance)
+
+
+def test_reads_of_one_variable_are_one_scalar() -> None:
+    """Adam reads the powers of beta for each resource variable anew."""
+    variables = _variables([(3,), (2, 2), (5,)], resource=True)
+    optimizer = tf.train.AdamOptimizer(0.1)
+    op = optimizer.apply_gradients([(tf.ones(v.shape), v) for v in variables])
+    program = _joined(op)
+    assert [len(names) for names in _members(program)] == [3]
+    assert sum(step.op == "ReadVariableOp" for step in program.steps) >= 6
+
+
+def test_a_write_between_two_reads_makes_two_scalars() -> None:
+    a, b, rate = _variables([(3,), (2, 2), ()], resource=True)
+    descent = TRAINING_OPS["ResourceApplyGradientDescent"]
+    first = apply(descent, a.handle, rate.read_value(), tf.ones([3]))
+    with tf.control_dependencies([first]):
+        change = rate.assign_add(1.0)
+    with tf.control_dependencies([change]):
+        second = apply(descent, b.handle, rate.read_value(), tf.ones([2, 2]))
+    program = _joined(second)
+    assert _members(program) == []

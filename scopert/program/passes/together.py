@@ -46,9 +46,13 @@ class _Joining:
         # The variables at whose memory members of the open groups look, and by slot, whose memory it may be.
         self._looked: set[Hashable] = set()
         self._behind: dict[int, frozenset[Hashable]] = {}
+        # What was read of a variable since it was written: the slot, and by other slots that hold the same, that one.
+        self._read: dict[Hashable, int] = {}
+        self._same: dict[int, int] = {}
 
     def add(self, step: Step) -> None:
         variables = [slot for slot in step.inputs if self._is_handle(slot)]
+        self._note_reads(step, variables)
         key = self._key(step, variables)
         if key is None:
             if self._open and not self._may_come_before(step, variables):
@@ -71,6 +75,19 @@ class _Joining:
         self._open.clear()
         self._changed.clear()
         self._looked.clear()
+
+    def _note_reads(self, step: Step, variables: list[int]) -> None:
+        """Remembers which slots hold the same value of a variable."""
+        origins = [self._program.variables.get(slot) for slot in variables]
+        if step.op == READ or READS in step.traits:
+            if len(origins) == len(step.inputs) == 1 and origins[0] is not None and not step.guards:
+                slot = step.outputs[0]
+                self._same[slot] = self._read.setdefault(key_of(origins[0]), slot)
+        elif step.op == LOOP or (variables and None in origins):
+            self._read.clear()
+        else:
+            for origin in origins:
+                self._read.pop(None if origin is None else key_of(origin), None)
 
     def _note_views(self, step: Step, variables: list[int]) -> None:
         """Remembers which variables' memory the outputs may show."""
@@ -103,7 +120,7 @@ class _Joining:
             elif self._program.values[slot].shape == shape:
                 inputs.append("array")
             elif self._program.values[slot].shape == ():
-                inputs.append(slot)
+                inputs.append(self._same.get(slot, slot))
             else:
                 return None
         attrs = [item for item in sorted(step.origin.attrs.items()) if item[0] != _IGNORED and item[0][0] != "_"]
@@ -111,7 +128,7 @@ class _Joining:
 
     def _may_come_before(self, step: Step, variables: list[int]) -> bool:
         """Whether an update that stands before the step may come after it."""
-        if step.op == READ:
+        if step.op == READ or READS in step.traits:
             origin = self._program.variables.get(step.inputs[0])
             return origin is not None and not step.guards and key_of(origin) not in self._changed
         return is_pure(step) and not variables

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import ml_dtypes
@@ -20,6 +21,7 @@ from scopert_cupy.rule_source import Untraceable, ways
 import scopert as tf
 from scopert.backend import TOGETHER, Origin, Program, Step, Together, Value
 from scopert.ops.training_ops import FULL, TRAINING_OPS, update_of
+from scopert.runtime.backends import forget_backends
 
 OPS = sorted(op for op in TRAINING_OPS if update_of(op) is not None)
 #: Their rules use numbers as Python numbers, which only eager kernels can.
@@ -204,6 +206,59 @@ def test_a_rule_that_looks_at_numbers_becomes_branches() -> None:
     found = ways(rule, [True, False, False], 1)
     assert [[decided for *_, decided in way.looks] for way in found] == [[True, True], [True, False], [False]]
     assert found[2].changed == ("x0",)
+
+
+@pytest.fixture
+def host(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Sessions on the host device."""
+    forget_backends()
+    monkeypatch.setenv("SCOPERT_CUPY_DEVICE", "host")
+    yield
+    monkeypatch.undo()
+    forget_backends()
+
+
+OPTIMIZERS: dict[str, Any] = {
+    "adam": lambda: tf.train.AdamOptimizer(0.01),
+    "momentum": lambda: tf.train.MomentumOptimizer(tf.train.exponential_decay(0.1, tf.train.get_or_create_global_step(), 2, 0.5), 0.9),
+    "rmsprop": lambda: tf.train.RMSPropOptimizer(0.01, momentum=0.5, centered=True),
+    "ftrl": lambda: tf.train.FtrlOptimizer(0.1, l1_regularization_strength=0.01),
+    "adagrad_da": lambda: tf.train.AdagradDAOptimizer(0.1, tf.train.get_or_create_global_step()),
+}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("resource", [False, True], ids=["reference", "resource"])
+def test_a_model_trains_as_on_numpy(name: str, resource: bool, host: None) -> None:
+    found, launches = {}, []
+    for backend in ("numpy", "cupy"):
+        with tf.Graph().as_default():
+            rng = np.random.RandomState(2)
+            variables = [
+                tf.get_variable(f"v{k}", initializer=tf.constant(rng.normal(size=shape), tf.float32), use_resource=resource)
+                for k, shape in enumerate([(40, 30), (30,), (30, 3), (1,)])
+            ]
+            x = tf.placeholder(tf.float32, [8, 40])
+            h = tf.tanh(tf.matmul(x, variables[0]) + variables[1])
+            loss = tf.reduce_mean(tf.square(tf.matmul(h, variables[2]) * variables[3] - 1.0))
+            step = tf.train.get_or_create_global_step()
+            train = OPTIMIZERS[name]().minimize(loss, step)
+            feed = {x: rng.normal(size=(8, 40))}
+            with tf.Session(backend=backend) as session:
+                session.run(tf.global_variables_initializer())
+                losses = [session.run([loss, train], feed)[0] for _ in range(5)]
+                found[backend] = [*losses, *session.run(tf.global_variables())]
+                for dispatch in session._executables.values():
+                    for executable in getattr(dispatch, "_found", {}).values() if backend == "cupy" else ():
+                        launches += [line for line in str(executable).splitlines() if {"together", "eager"} & set(line.split())]
+    for left, right in zip(found["numpy"], found["cupy"], strict=True):
+        np.testing.assert_allclose(left, right, rtol=2e-5, atol=2e-6)
+    if name == "adagrad_da":
+        assert sum("AdagradDA" in line for line in launches) == len(launches) == 4
+    else:
+        assert len(launches) == 1, launches  # one for all four
+        (line,) = launches
+        assert line.split()[:2] == ["generated", "together"]
 
 
 @pytest.mark.skipif(not nvrtc.available(), reason="NVRTC is not installed")
