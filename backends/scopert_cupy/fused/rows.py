@@ -369,8 +369,8 @@ class _Kernel:
                 write(f"{unsigned} begin = blockIdx.y * chunk;")
                 write(f"{unsigned} end = begin + chunk < {shape.units}u ? begin + chunk : {shape.units}u;")
                 begin, end = "begin + lane", "end"
-            if len(walked) < 32:
-                write("#pragma unroll 4")
+            if len(walked) < 32:  # several loads on their way, more if they are narrow
+                write(f"#pragma unroll {8 if shape.width == 1 else 4}")
             with write.block(f"for ({unsigned} unit = {begin}; unit < {end}; unit += {shape.group}u)"):
                 self._unit(phase, mine, stores, walked, shape.width)
             if self.rest:

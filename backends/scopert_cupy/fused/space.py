@@ -83,15 +83,21 @@ def picked(nest: Nest, stores: Sequence[int]) -> Nest:
 
 
 def arranged(nest: Nest, rows: Iterable[int], columns: Iterable[int]) -> Nest:
-    """The same nest with these axes as rows and columns, each sorted as memory is, and neighbours made one."""
+    """The same nest with these axes as rows and columns, each sorted as memory is, and neighbours made one.
+
+    Axes along which no result varies and nothing is reduced are left out: all of their points do the same.
+    """
     fused = nest.fused
     main = _main_access(fused)
+    used = frozenset[int]().union(*[node.value for node in fused.nodes if node.op in REDUCTIONS])
+    used |= {k for store in fused.stores for k, stride in enumerate(store.access.strides) if stride}
 
     def outermost(k: int) -> int:
         return -abs(main.strides[k]) if main.strides[k] else -(1 << 62)
 
     order = [
-        sorted([k for k in axes if fused.extents[k] != 1], key=outermost) for axes in (sorted(rows), sorted(columns))
+        sorted([k for k in axes if fused.extents[k] != 1 and k in used], key=outermost)
+        for axes in (sorted(rows), sorted(columns))
     ]
     fused = _reordered(fused, [*order[0], *order[1]], len(order[0]))
     k = 0

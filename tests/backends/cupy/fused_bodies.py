@@ -157,6 +157,14 @@ def uses_then_sums(n: int, m: int) -> Example:
     return w.done((w.over("sum", y, {0}), (0, 1)), (w.over("sum", y, {0, 1}), (0, 0)), (y, (m, 1)), kinds="rows across rows", width=16)
 
 
+def mean_loss(n: int, m: int) -> Example:
+    """A sum over rows of one number a row: nothing is to be done for each column."""
+    w = Write((n, m), 1)
+    x = w.load(float32, m, 1)
+    loss = w("log", w.over("sum", w("exp", x)))
+    return w.done((w.over("sum", loss, {0}), (0, 0)), (w("sub", x, loss), (m, 1)), kinds="rows rows")
+
+
 def gelu(shape: tuple[int, ...], dtype: DType, **more: Any) -> Example:
     """With a bias along the last axis where there are two."""
     w = Write(shape, len(shape))
@@ -229,7 +237,7 @@ EXAMPLES: dict[str, Example] = {
     "layer norm doubles": layer_norm(4, 96, float64), "layer norm again": layer_norm(2, 70000, float32),
     "layer norm gradient": layer_norm_gradient(300, 64, float32, "rows across"),
     "layer norm gradient tall": layer_norm_gradient(5000, 16, float32),
-    "uses, then sums": uses_then_sums(5, 24),
+    "mean loss": mean_loss(40, 24), "uses, then sums": uses_then_sums(5, 24),
     # reductions
     "total": total(100_000, float32, kinds="rows rows"), "total ragged": total(100_003, float32, kinds="rows rows"),
     "total bfloat16": total(100_001, bfloat16, kinds="rows rows"), "total int64": total(70_000, int64, kinds="rows rows"),

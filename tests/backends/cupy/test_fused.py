@@ -152,3 +152,8 @@ def test_no_races_and_nothing_out_of_bounds() -> None:
         shapes = [((n,), d.np) for n, d in zip(one.room, one.outputs, strict=True)]
         bench = Bench(HostDevice(seed=3, checked=True), one.arrays(), shapes, made[name].scratch)
         bench.run(made[name].commands, module)
+
+
+def test_what_is_the_same_for_all_columns_is_reduced_once() -> None:
+    commands = EXAMPLES["mean loss"].kernels().commands
+    assert [command.grid for command in commands] == [(3, 1, 1), (1, 1, 1)]
