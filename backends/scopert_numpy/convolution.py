@@ -21,6 +21,7 @@ from scopert.ops.nn_conv import Geometry
 from scopert.ops.window import Pads
 from scopert_numpy import windows
 from scopert_numpy.matmul import product
+from scopert_numpy.native import unavailable
 from scopert_numpy.threads import pool
 from scopert_numpy.windows import ARENA, Windows, windows_of
 
@@ -85,10 +86,24 @@ def case_of(
     )  # fmt: skip
 
 
+def _memory(x: Array, first: bool) -> Array:
+    """Images as they lie in memory, contiguous: with the channels before the points if they come first."""
+    return np.ascontiguousarray(x.transpose(0, 3, 1, 2) if first else x)
+
+
 def _flat(x: Array, first: bool) -> Array:
-    """``(images, points, channels)`` as it lies in memory: with the channels before the points if they come first."""
-    x = np.ascontiguousarray(x.transpose(0, 3, 1, 2) if first else x)
+    """``(images, points, channels)`` as it lies in memory."""
+    x = _memory(x, first)
     return x.reshape(*x.shape[:2], -1) if first else x.reshape(x.shape[0], -1, x.shape[-1])
+
+
+def _machine(dtype: Any) -> Any:
+    """The module that convolves in machine code, or None."""
+    if unavailable() is not None:
+        return None
+    from scopert_numpy.native import windows as machine
+
+    return machine if machine.can(dtype) else None
 
 
 def convolve(x: Array, w: Array, taken: Windows, pointwise: bool, out: Array) -> None:
@@ -107,6 +122,10 @@ def convolve(x: Array, w: Array, taken: Windows, pointwise: bool, out: Array) ->
             )  # fmt: skip
         else:
             product(source.reshape(-1, source.shape[-1]), weights, flat.reshape(-1, filters))
+        return
+    machine = _machine(x.dtype)
+    if machine is not None:
+        machine.forward(_memory(x, first), weights, taken, flat)
         return
     across = taken.out[1]
 
@@ -140,6 +159,10 @@ def grad_filter(x: Array, dy: Array, case: Case, out: Array) -> None:
         product(_flat(x, False).reshape(-1, x.shape[-1]).T, gradients.reshape(-1, filters), result)
         return
     taken = case.windows()
+    machine = _machine(x.dtype)
+    if machine is not None:
+        machine.grad_filter(_memory(x, first), gradients, filters, taken, result)
+        return
     across = taken.out[1]
     totals: dict[int, tuple[Array, Array]] = {}
 

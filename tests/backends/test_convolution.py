@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scopert_numpy import windows
+from scopert_numpy import convolution, native, windows
 from scopert_numpy.convolution import CONVOLUTIONS, phases
 from scopert_numpy.threads import pool
 
@@ -84,18 +84,26 @@ def _check(case: Any, first: bool, dtype: Any = np.float64, seed: int = 0) -> No
         assert all(np.array_equal(a, b) for a, b in zip(kept, given, strict=True))
 
 
+@pytest.mark.parametrize("machine_code", [True, False])
 @settings(max_examples=150, deadline=None)
 @given(case=convolutions(), first=st.booleans(), block=st.sampled_from([1, 200, 1 << 18]), seed=st.integers(0, 9))
-def test_random_convolutions(case: Any, first: bool, block: int, seed: int) -> None:
+def test_random_convolutions(machine_code: bool, case: Any, first: bool, block: int, seed: int) -> None:
+    if machine_code and native.unavailable():
+        pytest.skip(native.unavailable())
     with pytest.MonkeyPatch.context() as patch:
+        if not machine_code:
+            patch.setattr(convolution, "unavailable", lambda: "not wanted")
         patch.setattr(windows, "BLOCK", block)
         _check(case, first, seed=seed)
 
 
+@pytest.mark.parametrize("machine_code", [True, False])
 @pytest.mark.parametrize("first", [False, True])
 @pytest.mark.parametrize(("images", "size"), [(9, 20), (1, 61)])
-def test_shared_among_threads(images: int, size: int, first: bool) -> None:
+def test_shared_among_threads(images: int, size: int, first: bool, machine_code: bool, monkeypatch: Any) -> None:
     """Images, and the strips of one image."""
+    if not machine_code:
+        monkeypatch.setattr(convolution, "unavailable", lambda: "not wanted")
     for strides, dilations in (((1, 1), (1, 1)), ((2, 1), (1, 1)), ((1, 1), (2, 2))):
         case = ((images, size, size, 16), (5, 5, 16, 24), strides, dilations, "SAME", [])
         _check(case, first, np.float32)
@@ -103,6 +111,7 @@ def test_shared_among_threads(images: int, size: int, first: bool) -> None:
 
 
 def test_one_image_is_shared(monkeypatch: Any) -> None:
+    monkeypatch.setattr(convolution, "unavailable", lambda: "not wanted")
     called = []
     monkeypatch.setattr(
         type(pool()), "parallel_for", lambda self, function, n, grain=1: (called.append((n, grain)), function(0, n))

@@ -162,7 +162,7 @@ class Moves:
         for size in (1, 2, 4, 8):
             part = _COPY.replace("SIZE", str(size)).replace("BITS", str(8 * size))
             text += part.replace("LOADS", _loads(_COPY_WORDS, 2))
-        found = _gemms()
+        found = gemms()
         for kind, (address, word) in found.items():
             llvm.add_symbol(f"scopert_{kind}_product", address)
             part = _PRODUCT.replace("BLAS", f"scopert_{kind}_product").replace("NAME", f"product.{kind}")
@@ -177,7 +177,7 @@ class Moves:
         self.copies = {size: library.address(f"copy.{size}") for size in (1, 2, 4, 8)}
 
 
-def _gemms() -> dict[str, tuple[int, str]]:
+def gemms() -> dict[str, tuple[int, str]]:
     """By LLVM's type: where the product of the BLAS that NumPy brings begins, and the type of its whole numbers."""
     found: dict[str, tuple[int, str]] = {}
     library, prefix, suffix = blas_library()
