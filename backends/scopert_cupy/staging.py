@@ -12,16 +12,23 @@ _SLABS = 2
 class Clock:
     """Counts how often the host has waited for the device: what was asked for before is done after."""
 
-    __slots__ = ("_device", "count")
+    __slots__ = ("_device", "_kept", "count")
 
     def __init__(self, device: Device) -> None:
         self._device = device
+        self._kept: list[Any] = []
         self.count = 0
 
     def wait(self) -> None:
         """Waits until the device has done everything."""
+        kept, self._kept = self._kept, []
         self._device.synchronize()
         self.count += 1
+        kept.clear()
+
+    def keep(self, memory: Any) -> None:
+        """Keeps memory that copies may still read until the next wait."""
+        self._kept.append(memory)
 
 
 class Staging:
@@ -40,6 +47,11 @@ class Staging:
         self._slabs = [device.pinned(nbytes) for _ in range(_SLABS)]
         self._sent = [-1] * _SLABS
         self._next = 0
+
+    def __del__(self) -> None:
+        # Of a session that was closed, or a run that failed, while its copies are under way.
+        if max(getattr(self, "_sent", (-1,))) >= self._clock.count:
+            self._clock.keep(self._slabs)
 
     def slab(self) -> tuple[int, Any]:
         """The number of a slab that may be filled, and its bytes."""

@@ -60,3 +60,16 @@ def test_feeds_in_any_layout():
     with tf.Session(backend="cupy") as session:
         for view in (value[:3, :4], value.T[:3], value[::-1][:3, 1:5], np.asfortranarray(value[:3, :4])):
             np.testing.assert_array_equal(session.run(y, {x: view}), np.cumsum(view, axis=1))
+
+
+def test_a_slab_outlives_its_staging_until_the_copy_is_done():
+    """Its memory would be given to somebody else, who fills it while the copy runs."""
+    device = FaultyDevice()
+    clock = Clock(device)
+    memory = device.allocate(64)
+    for byte in range(20):
+        staging = Staging(device, clock, 64)
+        _send(staging, memory, byte)
+        del staging
+    clock.wait()
+    assert not clock._kept
