@@ -177,6 +177,7 @@ class Moves:
         self.copies = {size: library.address(f"copy.{size}") for size in (1, 2, 4, 8)}
 
 
+@cache
 def gemms() -> dict[str, tuple[int, str]]:
     """By LLVM's type: where the product of the BLAS that NumPy brings begins, and the type of its whole numbers."""
     found: dict[str, tuple[int, str]] = {}
