@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 from backends.cupy.emitted_steps import OneStep, run
-from backends.cupy.recorded import Recorded
 from ops.conformance import compare
+from backends.cupy.recorded import Recorded
 from scopert_cupy.command import Emitted
 from scopert_cupy.emit import emit
 from scopert_cupy.emitters import TABLE
@@ -86,3 +86,8 @@ def _results(step: Recorded, outputs: list[Any], after: list[Any]) -> list[Any]:
 
 def _expected(step: Recorded) -> list[Any]:
     return [np.asarray(a) for a in step.outputs] + list(step.after.values())
+
+
+def kept(ops: Iterable[str]) -> frozenset[str]:
+    """Those ops that have an emitter."""
+    return frozenset(ops) & frozenset(TABLE)

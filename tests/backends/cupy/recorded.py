@@ -7,12 +7,14 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
 from ops.conformance import Built, Case, differentiable_inputs, rows
 from scopert_cupy.device import Facts
 from scopert_cupy.emit import Request
+from scopert_cupy.emitters import TABLE
 
 import scopert as tf
 from scopert.backend import READ, WRITES, BackendSpec, Capabilities, Program, Step, StepFailed, select_kernel
@@ -162,6 +164,15 @@ def _recorder(wanted: frozenset[str]) -> Iterator[_Recorder]:
         del os.environ[backends.VARIABLE]
         importlib.metadata.entry_points = found
         backends.forget_backends()
+
+
+@cache
+def of_table() -> dict[str, list[Recorded]]:
+    """By op, the different steps that the conformance table runs of the ops that have emitters; recorded once."""
+    found: dict[str, list[Recorded]] = {}
+    for step in record(TABLE):
+        found.setdefault(step.request.step.op, []).append(step)
+    return found
 
 
 def record(wanted: Iterable[str], cases: Iterable[Case] | None = None) -> list[Recorded]:

@@ -1,0 +1,111 @@
+"""Poolings and convolutions on the host device, in all layouts, strides and paddings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from backends.cupy.checking import check, kept
+from ops.conformance import HALVES, Case
+from backends.cupy.recorded import of_table, record
+from scopert_cupy.emitters import convolving, depthwise, pooling
+
+FILES = {"pooling": pooling, "convolving": convolving, "depthwise": depthwise}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_rows_of_the_table(name: str) -> None:
+    table = FILES[name].TABLE
+    counts = check([step for op in table for step in of_table().get(op, ())], tolerance=100.0)
+    assert set(counts) == set(table)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_access_is_checked(name: str) -> None:
+    steps = [step for op in FILES[name].TABLE for step in of_table()[op][::3]]
+    check(steps, tolerance=100.0, checked=True)
+
+
+_R = np.random.RandomState(0)
+
+
+def _first(x: Any) -> Any:
+    return np.ascontiguousarray(np.moveaxis(x, -1, 1))
+
+
+def _convolutions() -> list[Case]:
+    found = []
+    for n, h, w, c, o, k, stride, rate, padding, groups in (
+        (3, 9, 8, 4, 8, 3, 1, 1, "SAME", 1), (5, 9, 8, 4, 8, 3, 2, 1, "VALID", 1), (2, 11, 10, 6, 4, 3, 1, 2, "SAME", 1),
+        (3, 7, 7, 8, 12, 3, 2, 1, "SAME", 4), (4, 6, 6, 8, 16, 1, 1, 1, "SAME", 1), (4, 6, 6, 8, 16, 1, 2, 1, "SAME", 1),
+        (4, 6, 6, 8, 16, 1, 1, 1, "SAME", 2), (2, 5, 5, 3, 7, 5, 1, 1, "SAME", 1),
+    ):  # fmt: skip
+        out = [-(-v // stride) if padding == "SAME" else (v - k) // stride + 1 for v in (h, w)]
+        x, filters, dy = _R.normal(size=(n, h, w, c)), _R.normal(size=(k, k, c // groups, o)), _R.normal(size=(n, *out, o))
+        for layout in ("NHWC", "NCHW"):
+            around = [1, 1, 0, 0] if layout == "NCHW" else [1, 0, 0, 1]
+            attrs = {
+                "strides": [v or stride for v in around], "dilations": [v or rate for v in around], "padding": padding,
+                "data_format": layout,
+            }  # fmt: skip
+            image, grad = (_first(x), _first(dy)) if layout == "NCHW" else (x, dy)
+            sizes, shape = np.array(image.shape, np.int32), np.array(filters.shape, np.int32)
+            options = {"attrs": attrs, "gradient": False, "dtypes": ("float32", "bfloat16"), "label": f"{x.shape}"}
+            found += [
+                Case("Conv2D", [image, filters], **options),
+                Case("Conv2DBackpropInput", [sizes, filters, grad], **options),
+                Case("Conv2DBackpropFilter", [image, shape, grad], **options),
+            ]
+    return found
+
+
+def test_the_batch_goes_in_portions(monkeypatch: Any) -> None:
+    monkeypatch.setattr(convolving, "_COLUMNS", 20000)
+    cases = _convolutions()
+    counts = check(record(kept(case.op for case in cases), cases), tolerance=200.0)
+    assert min(counts.values()) == 32
+
+
+def _depthwise() -> list[Case]:
+    found = []
+    for n, size, c, many, stride in ((3, 9, 4, 2, 1), (40, 20, 8, 1, 2), (2, 9, 40, 1, 1)):
+        x, filters = _R.normal(size=(n, size, size, c)), _R.normal(size=(3, 3, c, many))
+        dy = _R.normal(size=(n, -(-size // stride), -(-size // stride), c * many))
+        for layout in ("NHWC", "NCHW"):
+            image, grad = (_first(x), _first(dy)) if layout == "NCHW" else (x, dy)
+            strides = [1, 1, stride, stride] if layout == "NCHW" else [1, stride, stride, 1]
+            attrs = {"strides": strides, "padding": "SAME", "data_format": layout}
+            options = {"attrs": attrs, "gradient": False, "dtypes": ("float32", "float16"), "label": f"{x.shape}"}
+            sizes, shape = np.array(image.shape, np.int32), np.array(filters.shape, np.int32)
+            name = "DepthwiseConv2dNative"
+            found += [
+                Case(name, [image, filters], **options),
+                Case(f"{name}BackpropInput", [sizes, filters, grad], **options),
+                Case(f"{name}BackpropFilter", [image, shape, grad], **options),
+            ]
+    return found
+
+
+def _poolings() -> list[Case]:
+    """Few different numbers, so that windows have several maxima."""
+    found = []
+    for k, stride, padding in ((2, 2, "VALID"), (3, 2, "SAME"), (3, 1, "SAME")):
+        x = _R.randint(0, 9, (2, 9, 8, 8)).astype(float)
+        for layout in ("NHWC", "NCHW"):
+            image = _first(x) if layout == "NCHW" else x
+            around = [1, 1, 0, 0] if layout == "NCHW" else [1, 0, 0, 1]
+            attrs = {"ksize": [v or k for v in around], "strides": [v or stride for v in around], "padding": padding}
+            options = {"attrs": {**attrs, "data_format": layout}, "gradient": (0,), "dtypes": HALVES}
+            found += [Case("MaxPool", [image], **options), Case("AvgPool", [image], **options)]
+            if layout == "NHWC":
+                for batch in (False, True):
+                    more = {**attrs, "Targmax": "int64", "include_batch_in_index": batch}
+                    found.append(Case("MaxPoolWithArgmax", [image], attrs=more, gradient=(0,), dtypes=("float32",)))
+    return found
+
+
+def test_larger_shapes() -> None:
+    cases = _depthwise() + _poolings()
+    ops = {case.op for case in cases} | {"MaxPoolGrad", "AvgPoolGrad", "MaxPoolGradWithArgmax"}
+    assert set(check(record(kept(ops), cases), tolerance=200.0)) == ops
