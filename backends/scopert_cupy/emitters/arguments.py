@@ -9,7 +9,7 @@ from scopert_cupy.emit import Emitter, Request
 from scopert_cupy.emitters.source import INPUT, OUTPUT, THREADS, define, done, index_type, launch, shape_of
 from scopert_cupy.prelude import stored
 
-_EXTREME = """SC_KERNEL void __launch_bounds__($THREADS)
+_EXTREME = """SC_KERNEL void __launch_bounds__($THREADS, 4)
 $NAME(const $T* __restrict__ source, $M* __restrict__ target) {
   typedef sc_value<$T> A;
   __shared__ A values[$THREADS];

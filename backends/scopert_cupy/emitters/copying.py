@@ -117,7 +117,7 @@ def _crossing(move: Move) -> int | None:
     return None
 
 
-_TRANSPOSE = """SC_KERNEL void __launch_bounds__($THREADS)
+_TRANSPOSE = """SC_KERNEL void __launch_bounds__($THREADS, 4)
 $NAME(const $T* __restrict__ source, $T* __restrict__ target) {
   __shared__ $T tile[$SIDE][$SIDE + 1];
   const unsigned x = threadIdx.x % $SIDE, y = threadIdx.x / $SIDE;
@@ -199,7 +199,7 @@ def _together(pieces: Sequence[tuple[Move, int]], facts: Facts) -> Launch:
     if not body:
         body = "switch (blockIdx.y) {\n    " + "\n    ".join(cases) + "\n  }"
     function: Function = define(
-        "move", "SC_KERNEL void __launch_bounds__($THREADS) $NAME($parameters) {\n  $body\n}\n",
+        "move", "SC_KERNEL void __launch_bounds__($THREADS, 4) $NAME($parameters) {\n  $body\n}\n",
         {"parameters": ", ".join(parameters), "body": body}, width=max(size for _, size in pieces),
     )  # fmt: skip
     most = max(prod(move.extents) for move, _ in pieces)

@@ -37,7 +37,7 @@ template <class A> SC_FN bool sc_rank_before(A a, unsigned i, A b, unsigned j) {
 #endif
 """
 
-_SORT = """SC_KERNEL void __launch_bounds__($THREADS)
+_SORT = """SC_KERNEL void __launch_bounds__($THREADS, 4)
 $NAME(const $T* __restrict__ source, $T* __restrict__ values, int* __restrict__ indices) {
   typedef sc_value<$T> A;
   __shared__ A key[$SIZE];
@@ -70,7 +70,7 @@ $NAME(const $T* __restrict__ source, $T* __restrict__ values, int* __restrict__ 
 }
 """
 
-_PICK = """SC_KERNEL void __launch_bounds__($THREADS)
+_PICK = """SC_KERNEL void __launch_bounds__($THREADS, 4)
 $NAME(const $T* __restrict__ source, $T* __restrict__ values, int* __restrict__ indices) {
   typedef sc_value<$T> A;
   __shared__ A key[$THREADS];

@@ -102,7 +102,7 @@ def _space(shape: Sequence[int], axes: Collection[int]) -> Space:
     return Space(*columns)
 
 
-_ROWS = """SC_KERNEL void __launch_bounds__($THREADS) $NAME($parameters) {
+_ROWS = """SC_KERNEL void __launch_bounds__($THREADS, 4) $NAME($parameters) {
   typedef $A A;
   $room
   const unsigned lane = threadIdx.x % $LANES;
@@ -134,7 +134,7 @@ _ROWS = """SC_KERNEL void __launch_bounds__($THREADS) $NAME($parameters) {
 }
 """
 
-_COLUMNS = """SC_KERNEL void __launch_bounds__($THREADS) $NAME($parameters) {
+_COLUMNS = """SC_KERNEL void __launch_bounds__($THREADS, 4) $NAME($parameters) {
   typedef $A A;
   __shared__ A room[$THREADS / $X][$X * $W];
   const unsigned x = threadIdx.x % $X, y = threadIdx.x / $X;
@@ -290,7 +290,8 @@ def _row_pass(reduction: Reduction, space: Space, facts: Facts, wanted: int = 1)
         "row_offset": strided("k", space.kept_strides, 0, str(names["I"])),
         "meet": f"sc_over_lanes<{operation}, 32>(total)" if lanes == 32 else f"sc_over_block<{operation}>(total, room)",
     }  # fmt: skip
-    function = define("reduce_rows", _ROWS, names, fibers=True, width=wide * reduction.itemsize)
+    width = wide * reduction.itemsize if space.length else 0
+    function = define("reduce_rows", _ROWS, names, fibers=True, width=width)
     grid = min(-(-space.rows * parts * lanes // THREADS), facts.multiprocessors * 32)
     return launch(function, grid, THREADS, *[value for _, value in _parameters(reduction)]), parts
 

@@ -48,7 +48,7 @@ class Once:
 
 Phase = Total | Each | Once
 
-_FUNCTION = """SC_KERNEL void __launch_bounds__($THREADS) $NAME($parameters) {
+_FUNCTION = """SC_KERNEL void __launch_bounds__($THREADS, 2) $NAME($parameters) {
   typedef sc_value<$T> A;
   $rooms
   const unsigned lane = threadIdx.x % $LANES;

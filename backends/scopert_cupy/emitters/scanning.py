@@ -38,7 +38,7 @@ struct sc_log_sum {
 #endif
 """
 
-_BLOCK = """SC_KERNEL void __launch_bounds__($THREADS)
+_BLOCK = """SC_KERNEL void __launch_bounds__($THREADS, 4)
 $NAME(const $T* __restrict__ source, $T* __restrict__ target) {
   typedef sc_value<$T> A;
   __shared__ A sums[2][$THREADS];

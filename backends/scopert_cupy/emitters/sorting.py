@@ -46,7 +46,7 @@ class Order:
     scratch: int
 
 
-_RANK = """SC_KERNEL void __launch_bounds__($THREADS) $NAME($parameters) {
+_RANK = """SC_KERNEL void __launch_bounds__($THREADS, 4) $NAME($parameters) {
   __shared__ unsigned all[$COUNT];
   for (unsigned i = threadIdx.x; i < $COUNT; i += $THREADS) {
     $key
@@ -64,7 +64,7 @@ _RANK = """SC_KERNEL void __launch_bounds__($THREADS) $NAME($parameters) {
 }
 """
 
-_COUNT = """SC_KERNEL void __launch_bounds__($THREADS)
+_COUNT = """SC_KERNEL void __launch_bounds__($THREADS, 4)
 $NAME(const unsigned* __restrict__ keys, unsigned* __restrict__ counts) {
   __shared__ unsigned of[$DIGITS];
   if (threadIdx.x < $DIGITS) of[threadIdx.x] = 0;
@@ -79,7 +79,7 @@ $NAME(const unsigned* __restrict__ keys, unsigned* __restrict__ counts) {
 }
 """
 
-_CARRY = """SC_KERNEL void __launch_bounds__($THREADS)
+_CARRY = """SC_KERNEL void __launch_bounds__($THREADS, 4)
 $NAME(const unsigned* __restrict__ keys, const unsigned* __restrict__ places, const unsigned* __restrict__ before,
       unsigned* __restrict__ keys_to, unsigned* __restrict__ places_to) {
   __shared__ unsigned short ranks[$DIGITS * $THREADS];

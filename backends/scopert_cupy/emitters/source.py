@@ -104,6 +104,9 @@ def define(
 ) -> Function:  # fmt: skip
     """A function from a template: ``$NAME`` becomes its name, ``$THREADS`` its largest block.
 
+    Templates bound their launches by ``__launch_bounds__($THREADS, n)``: told only the threads, ptxas aims at 32
+    registers, and spills where it misses.
+
     Parameters
     ----------
     stem : str
@@ -120,7 +123,7 @@ def define(
     return Function(name, body.replace("$NAME", name), fibers, width, threads)
 
 
-_POINTWISE = """SC_KERNEL void __launch_bounds__($THREADS) $NAME($parameters) {
+_POINTWISE = """SC_KERNEL void __launch_bounds__($THREADS, 4) $NAME($parameters) {
   for ($I i = ($I)blockIdx.x * blockDim.x + threadIdx.x; i < ${count}u; i += ($I)gridDim.x * blockDim.x) {
     $body
   }

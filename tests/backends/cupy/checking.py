@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 from backends.cupy.emitted_steps import OneStep, run
-from ops.conformance import compare
 from backends.cupy.recorded import Recorded
+from ops.conformance import compare
 from scopert_cupy.command import Emitted
 from scopert_cupy.emit import emit
 from scopert_cupy.emitters import TABLE

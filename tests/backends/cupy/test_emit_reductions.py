@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from backends.cupy.checking import check, kept
-from ops.conformance import HALVES, Case
 from backends.cupy.recorded import of_table, record
+from ops.conformance import HALVES, Case
 from scopert_cupy.emitters import arguments, normalising, ranking, reductions, scanning, softmax
 
 FILES = {

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 from backends.cupy.checking import check, kept
-from ops.conformance import Case
-from ops.rows_state import on_ref, on_resource
 from backends.cupy.recorded import of_table, record
 from backends.cupy.running import Bench
+from ops.conformance import Case
+from ops.rows_state import on_ref, on_resource
 from scopert_cupy.emit import emit
 from scopert_cupy.emitters import TABLE, gathering, scattering, segments
 from scopert_cupy.host.device import HostDevice

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 from backends.cupy.checking import check, kept
-from ops.conformance import HALVES, Case
 from backends.cupy.recorded import of_table, record
+from ops.conformance import HALVES, Case
 from scopert_cupy.emitters import convolving, depthwise, pooling
 
 FILES = {"pooling": pooling, "convolving": convolving, "depthwise": depthwise}
@@ -98,6 +98,10 @@ def _poolings() -> list[Case]:
             attrs = {"ksize": [v or k for v in around], "strides": [v or stride for v in around], "padding": padding}
             options = {"attrs": {**attrs, "data_format": layout}, "gradient": (0,), "dtypes": HALVES}
             found += [Case("MaxPool", [image], **options), Case("AvgPool", [image], **options)]
+            out = [-(-n // stride) if padding == "SAME" else (n - k) // stride + 1 for n in (9, 8)]
+            grad = _R.normal(size=(2, *out, 8))
+            shape, grad = np.array(image.shape, np.int32), _first(grad) if layout == "NCHW" else grad
+            found.append(Case("AvgPoolGrad", [shape, grad], **{**options, "gradient": False}))
             if layout == "NHWC":
                 for batch in (False, True):
                     more = {**attrs, "Targmax": "int64", "include_batch_in_index": batch}
