@@ -28,11 +28,11 @@ from scopert.program.passes.together import apart
 
 __all__ = [
     "DEAD", "FUSED", "HOST", "LOOP", "RANDOM", "READ", "READS", "STATEFUL", "TOGETHER", "VIEW", "WRITES", "Access",
-    "Backend", "BackendSpec", "CancelledError", "Capabilities", "DType", "DeviceBackend", "DiskCache", "Executable",
-    "Fetch", "Fused", "InternalError", "InvalidArgumentError", "Kernel", "Loop", "Memory", "Node", "OpError",
-    "Origin", "Program", "ResourceExhaustedError", "RunContext", "ShapesChanged", "Step", "StepFailed", "Together",
-    "TraceRow", "Value", "VariableRef", "apart", "as_dtype", "bind", "check_step", "generic_kernel", "key_of",
-    "last_uses", "select_kernel", "select_kernel_into", "shape_text", "verifying",
+    "Backend", "BackendSpec", "CancelledError", "Capabilities", "DType", "Described", "DeviceBackend", "DiskCache",
+    "Executable", "Fetch", "Fused", "InternalError", "InvalidArgumentError", "Kernel", "Loop", "Memory", "Node",
+    "OpError", "Origin", "Program", "ResourceExhaustedError", "RunContext", "ShapesChanged", "Step", "StepFailed",
+    "Together", "TraceRow", "Value", "VariableRef", "apart", "as_dtype", "bind", "check_step", "generic_kernel",
+    "key_of", "last_uses", "select_kernel", "select_kernel_into", "shape_text", "verifying",
 ]  # fmt: skip
 
 
@@ -188,6 +188,14 @@ class Backend(Protocol):
 
     def compile(self, program: Program, context: RunContext) -> Executable:
         """Makes a program executable in one session."""
+
+
+@runtime_checkable
+class Described(Protocol):
+    """A backend that can say what it computes with."""
+
+    def describe(self) -> str:
+        """A few lines for ``scopert devices``."""
 
 
 class DeviceBackend(Backend, Protocol):

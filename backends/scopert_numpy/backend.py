@@ -60,6 +60,12 @@ class NumpyBackend:
 
         return KERNELS
 
+    def describe(self) -> str:
+        """What computes here: the version of NumPy, machine code if there is any, threads."""
+        from scopert_numpy.report import machine_lines
+
+        return "\n".join(machine_lines())
+
     def compile(self, program: Program, context: RunContext) -> Executable:
         """Binds every step's kernel, and its place where the program has a memory plan."""
         own: dict[str, list[Kernel]] = {}

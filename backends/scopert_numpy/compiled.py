@@ -65,6 +65,12 @@ class FusedSteps:
                 constants = program.constants
                 code.hold({n: np.ascontiguousarray(constants[s]) for n, s in enumerate(step.inputs) if s in constants})
 
+    def engine(self, step: Step) -> str:
+        """What runs a step where it is no part of a longer call."""
+        if step in self._lone:
+            return "one NumPy call"
+        return "NumPy in blocks" if self.codes[step] is None else "machine code"
+
     def callable(self, step: Step) -> Callable[..., Any]:
         """``f(*inputs, out=None)``."""
         if step in self._lone:

@@ -28,6 +28,7 @@ class NumpyExecutable:
     """
 
     def __init__(self, program: Program, binder: Binder) -> None:
+        self._program, self._binder = program, binder
         self._slots = binder.slots(program)
         self._rows = binder.rows(program, last_uses(program))
         self._feeds = program.feeds
@@ -35,6 +36,11 @@ class NumpyExecutable:
         self._quiet = quiet_for(program)
         fused = any(step.op == FUSED for step in program.steps)
         self._shapes = variable_shapes(program, self._slots) if fused else ()
+
+    def __str__(self) -> str:
+        from scopert_numpy.report import executable_lines  # which few programs need
+
+        return "\n".join(executable_lines(self._program, self._rows, self._binder, None))
 
     def run(self, feeds: Sequence[Any], trace: list[TraceRow] | None = None) -> list[Any]:
         """Runs once, in the calling thread."""

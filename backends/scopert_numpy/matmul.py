@@ -119,7 +119,11 @@ class WithBlas:
     """An executable whose steps call BLAS."""
 
     def __init__(self, executable: Executable) -> None:
+        self._executable = executable
         self._run = executable.run
+
+    def __str__(self) -> str:
+        return str(self._executable)
 
     def run(self, feeds: Sequence[Any], trace: list[TraceRow] | None = None) -> list[Any]:
         """Runs once, with BLAS at one thread."""

@@ -23,6 +23,7 @@ class PlannedExecutable:
 
     def __init__(self, program: Program, binder: Binder) -> None:
         assert program.memory is not None
+        self._program, self._binder = program, binder
         self._memory: Memory = program.memory
         self._frames = Frames(program, binder, (len(program.steps),))
         self._feeds = program.feeds
@@ -36,6 +37,14 @@ class PlannedExecutable:
     def memory(self) -> Memory:
         """The layout of its workspace."""
         return self._memory
+
+    def __str__(self) -> str:
+        from scopert_numpy.report import executable_lines  # which few programs need
+
+        frame = self._free[0] if self._free else self._frames.make()
+        if not self._free:
+            self._free.append(frame)
+        return "\n".join(executable_lines(self._program, frame.parts[0], self._binder, self._memory))
 
     def run(self, feeds: Sequence[Any], trace: list[TraceRow] | None = None) -> list[Any]:
         """Runs once, in the calling thread."""

@@ -102,6 +102,11 @@ class Straight:
             int(several and shared > _WORTH_WAKING),
         )  # fmt: skip
 
+    @property
+    def steps(self) -> list[Step]:
+        """What it runs, in order."""
+        return [step for step, _, _ in self._spans]
+
     def _point(self, inputs: Sequence[Any]) -> list[Any]:
         """Writes where the given arrays are; returns what must live until the call is over, the fresh ones last."""
         arrays: list[Any] = []

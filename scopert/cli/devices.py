@@ -1,12 +1,11 @@
-"""``scopert devices``: the backends of this machine, and what is held of their devices' memory."""
+"""``scopert devices``: the backends of this machine, what computes, and what is held of a device's memory."""
 
 from __future__ import annotations
 
 import argparse
-from typing import cast
 
 import scopert as tf
-from scopert.backend import DeviceBackend
+from scopert.backend import Described
 from scopert.runtime.backends import open_backend
 
 
@@ -20,6 +19,6 @@ def main(args: argparse.Namespace) -> int:
     print(report)
     if report.used:
         backend = open_backend(report.used)
-        if backend.capabilities.device_memory:
-            print(cast(DeviceBackend, backend).describe())
+        if isinstance(backend, Described):
+            print(backend.describe())
     return 0 if report.used else 1

@@ -34,7 +34,7 @@ _shape_rules: dict[str, Callable[[Operation], Shape]] = {}
 
 
 def static_value(*op_types: str) -> Callable[[ValueRule], ValueRule]:
-    """Registers ``rule(op) -> array or None`` for ops whose value follows from shapes; a list if outputs are several."""
+    """Registers ``rule(op) -> array or None`` for ops whose value follows from shapes (a list for several outputs)."""
 
     def register(rule: ValueRule) -> ValueRule:
         for op_type in op_types:
