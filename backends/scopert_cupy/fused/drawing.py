@@ -119,7 +119,7 @@ def _joined(program: Program, step: Step, slot: int, random: Step, facts: Facts)
     body = step.body
     assert isinstance(body, Fused)
     place = step.inputs.index(slot)
-    if not _once(body.loads[place], body.extents):
+    if not takes_each_once(body.loads[place], body.extents):
         return None
     value = program.values[slot]
     shape: Any = value.shape
@@ -145,7 +145,7 @@ def _joined(program: Program, step: Step, slot: int, random: Step, facts: Facts)
     return joined if len(kernels.commands) <= _MOST else None
 
 
-def _once(access: Access, extents: tuple[int, ...]) -> bool:
+def takes_each_once(access: Access, extents: tuple[int, ...]) -> bool:
     """Whether an access takes every element of an array once."""
     step = 1
     for stride, n in sorted(zip(access.strides, extents, strict=True)):

@@ -25,7 +25,7 @@ from scopert_cupy.prelude import computed, define, stored
 REGISTERS, SHARED, AGAIN = "registers", "shared", "again"
 #: A value that costs more instructions than this to compute again is kept.
 _KEEP_ABOVE = 8.0
-_COSTS = {
+COSTS = {
     "load": 1.0, "const": 0.0, "index": 1.0, "div": 8, "sqrt": 8, "rsqrt": 16, "reciprocal": 8, "exp": 10,
     "expm1": 20, "log": 20, "log1p": 20, "sin": 40, "cos": 40, "tan": 50, "tanh": 20, "sigmoid": 30, "softplus": 40,
     "erf": 30, "pow": 60, "atan2": 60, "mod": 30, "floordiv": 30,
@@ -80,7 +80,7 @@ def _schedule(nest: Nest, keep: bool) -> _Schedule:
         while waiting and total <= _KEEP_ABOVE:
             now = waiting.pop()
             if now not in made.kept and varies(now):
-                total += _COSTS.get(fused.nodes[now].op, 1.0)
+                total += COSTS.get(fused.nodes[now].op, 1.0)
                 waiting.extend(fused.nodes[now].args)
         return total > _KEEP_ABOVE
 

@@ -156,4 +156,4 @@ def test_no_races_and_nothing_out_of_bounds() -> None:
 
 def test_what_is_the_same_for_all_columns_is_reduced_once() -> None:
     commands = EXAMPLES["mean loss"].kernels().commands
-    assert [command.grid for command in commands] == [(3, 1, 1), (1, 1, 1)]
+    assert commands[1].grid == (1, 1, 1)  # one result, from one number a row
