@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scopert.backend import InternalError, Program, ResourceExhaustedError, RunContext, TraceRow
+from scopert.backend import FUSED, InternalError, Program, ResourceExhaustedError, RunContext, TraceRow
 from scopert_cupy.arena import CONSTANTS, SCRATCH, aligned
 from scopert_cupy.command import Gemm, Launch
 from scopert_cupy.failures import DeviceError, OutOfMemory
@@ -53,7 +53,8 @@ class CupyExecutable:
 
     def _shapes(self) -> list[tuple[int, ...] | None]:
         shapes: list[tuple[int, ...] | None] = []
-        trusts = self.program.memory is not None
+        fuses = any(step.op == FUSED for step in self.program.steps)
+        trusts = self.program.memory is not None or fuses
         for origin in self.plan.variables:
             shape = origin.attrs["shape"]
             known = trusts and shape is not None and None not in shape and not origin.attrs["dtype"].np.hasobject

@@ -260,8 +260,10 @@ class _Planner:
     def _with_variables(self, program: Program, known: dict[int, Value]) -> Program:
         """The program with handles of variables as references, whose shape is the variable's."""
         values = list(program.values)
+        fused = {slot for step in program.steps if step.op == FUSED for slot in step.outputs}
         for slot, value in enumerate(values) if not self.trusts else ():
-            values[slot] = replace(value, shape=None)
+            if slot not in fused:  # whose body says what it makes
+                values[slot] = replace(value, shape=None)
         for slot, origin in program.variables.items():
             dtype, shape = origin.attrs["dtype"], origin.attrs["shape"]
             values[slot] = replace(values[slot], dtype=dtype._as_ref, shape=shape)

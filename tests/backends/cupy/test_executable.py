@@ -136,6 +136,16 @@ def test_a_variable_of_another_shape():
         assert session.run(y).tolist() == [2, 2, 2]
 
 
+def test_loops_in_a_program_that_gives_a_variable_its_shape():
+    """Without a layout steps run eagerly, fused ones too."""
+    x = tf.placeholder(tf.float32, [2, 3])
+    v = tf.Variable(tf.exp(x) * 2.0 - 1.0, validate_shape=False)
+    with tf.Session(backend="cupy") as session:
+        for _ in range(2):
+            session.run(v.initializer, {x: np.zeros((2, 3))})
+            assert session.run(v).tolist() == np.ones((2, 3)).tolist()
+
+
 @pytest.mark.parametrize("known", [True, False])
 def test_an_index_out_of_range(known):
     params = tf.placeholder(tf.float32, [4, 2])
