@@ -36,9 +36,7 @@ from scopert_cupy.arena import CONSTANTS, FEEDS, FETCHES, SCRATCH, VALUES, VARIA
 from scopert_cupy.command import Command, Copy, Emitted, Gemm, Launch, Operand, Parameter, Table
 from scopert_cupy.device import Facts
 from scopert_cupy.emit import Emitter, Request, emit
-from scopert_cupy.fused.drawing import draw_inside
-from scopert_cupy.fused.recompute import recompute
-from scopert_cupy.join_products import join_products
+from scopert_cupy.passes import improved
 
 _STRING, _RESOURCE, _VARIANT = as_dtype("string"), as_dtype("resource"), as_dtype("variant")
 _SWITCHES = frozenset({"Switch", "RefSwitch"})
@@ -242,7 +240,7 @@ class _Planner:
     def plan(self, program: Program) -> Plan:
         # Without a layout the shapes of variables, and of what follows from them, are not sure.
         self.trusts = program.memory is not None
-        program = self._with_variables(draw_inside(recompute(join_products(program), self._facts), self._facts), {})
+        program = self._with_variables(improved(program, self._facts), {})
         scope = _ScopePlanner(self, program, top=True)
         scope.place_feeds()
         sent = self._regions.sizes[FEEDS]

@@ -147,10 +147,14 @@ def _known(value: Value) -> tuple[int, ...]:
 
 def _check_labels(request: Request) -> Emitted | None:
     """The step that the pass puts before a sparse cross entropy."""
+    output = request.step.outputs[0]
+    used = any(output in step.inputs for step in request.program.steps)
+    used = used or any(fetch.slot == output for fetch in request.program.fetches)
+    alias = ((0, 0),) if used else ()
     if not prod(_known(request.inputs[0])):
-        return Emitted((), alias=((0, 0),))
+        return Emitted((), alias=alias)
     command = _labels_checked(request.step, Operand("input"), request.inputs[0], Operand("scratch"))
-    return Emitted((command,), scratch=4, alias=((0, 0),), status=0)
+    return Emitted((command,), scratch=4, alias=alias, status=0)
 
 
 def _nothing(request: Request) -> Emitted | None:

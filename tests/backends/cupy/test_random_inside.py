@@ -37,16 +37,16 @@ PROGRAMS: dict[str, tuple[Callable[[Any], Any], int]] = {
 @pytest.fixture
 def plans(monkeypatch: pytest.MonkeyPatch) -> list[Plan]:
     """Programs as they are planned."""
-    from scopert_cupy import plan
+    from scopert_cupy import passes
 
     seen: list[Any] = []
-    original = plan.draw_inside
+    original = passes.draw_inside
 
     def noted(program: Any, facts: Any) -> Any:
         seen.append(original(program, facts))
         return seen[-1]
 
-    monkeypatch.setattr(plan, "draw_inside", noted)
+    monkeypatch.setattr(passes, "draw_inside", noted)
     return seen
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scopert_cupy import plan
+from scopert_cupy import passes
 from scopert_cupy.fused.recompute import recompute, translated
 
 import scopert as tf
@@ -86,7 +86,7 @@ def test_the_same_bits_with_less_memory(name: str, monkeypatch: pytest.MonkeyPat
                 seen[active] = stored(made)
             return made
 
-        monkeypatch.setattr(plan, "recompute", noted)
+        monkeypatch.setattr(passes, "recompute", noted)
         found[active] = run(name)
     assert seen[True] < 0.8 * seen[False]
     for a, b in zip(found[False], found[True], strict=True):
