@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -27,6 +28,8 @@ _CHUNKS = (1024, 2048, 4096, 8192)
 _CHUNKS_PER_MULTIPROCESSOR = 64
 # Vectors that a thread does where there are more than threads.
 _VECTORS = 4
+#: What gradients of float32 variables may be instead (see `scopert_cupy.take_halves`).
+HALVES = frozenset({"float16", "bfloat16"})
 _FLOATS = frozenset({"float16", "bfloat16", "float32", "float64"})
 
 _Flags = tuple[tuple[str, bool], ...]
@@ -86,7 +89,7 @@ _MANY = """\
     const long long start = (chunk - (long long)table[low]) * size, left = (long long)row[0] - start;
     const int n = left < size ? (int)left : size;
 %(pointers)s
-    const bool wide = (%(bits)s) %% 16 == 0;
+    const bool wide = (%(bits)s) %% 16 == 0;  // chunks begin at whole vectors
     const int whole = wide ? n / W : 0;
     for (int i = threadIdx.x; i < whole; i += blockDim.x) {
 %(packs)s
@@ -97,8 +100,8 @@ _MANY = """\
   }"""
 
 
-def _text(op: str, dtype: str, found: Sequence[Way], many: bool) -> tuple[str, str]:
-    """Parameters and body of the kernel."""
+def _text(op: str, dtype: str, found: Sequence[Way], many: bool, half: str) -> tuple[str, str]:
+    """Parameters and body of the kernel; gradients may be of the 16-bit type `half`, if it is not empty."""
     states, arrays = _update(op).states, _arrays(op)
     kind = stored(as_dtype(dtype))
     assert kind is not None
@@ -115,14 +118,22 @@ def _text(op: str, dtype: str, found: Sequence[Way], many: bool) -> tuple[str, s
         lines.append("};")
         # Only what changes is written back.
         written = [k for k, name in enumerate(way.changed) if name != f"x{k}"]
-        packs = [f"    sc_pack<T, W> v{k} = sc_load<W>(p{k} + (long long)i * W);" for k in full]
+        mixed = [k for k in full if k >= states and half]
+        packs = [f"    sc_pack<T, W> v{k} = sc_load<W>(p{k} + (long long)i * W);" for k in full if k not in mixed]
+        for k in mixed:
+            packs.append(f"    A g{k}[W];")
+            for test, at in (("if (narrow)", "h"), ("else", "p")):
+                packs.append(f"    {test} {{ const auto from = sc_load<W>({at}{k} + (long long)i * W);")
+                packs.append(f"      for (int j = 0; j < W; ++j) g{k}[j] = sc_get(from.at[j]); }}")
         packs += ["#pragma unroll", "    for (int j = 0; j < W; ++j) {"]
-        packs += [f"      A z{k} = sc_get(v{k}.at[j]);" for k in full]
+        packs += [f"      A z{k} = {f'g{k}[j]' if k in mixed else f'sc_get(v{k}.at[j])'};" for k in full]
         packs.append("      update(" + ", ".join(f"z{k}" for k in full) + ");")
         packs += [f"      v{k}.at[j] = sc_put<T>(z{k});" for k in written]
         packs.append("    }")
         packs += [f"    sc_store<W>(p{k} + (long long)i * W, v{k});" for k in written]
-        single = [f"    A z{k} = sc_get(p{k}[at]);" for k in full]
+        single = [
+            f"    A z{k} = {f'narrow ? sc_get(h{k}[at]) : ' if k in mixed else ''}sc_get(p{k}[at]);" for k in full
+        ]
         single.append("    update(" + ", ".join(f"z{k}" for k in full) + ");")
         single += [f"    p{k}[at] = sc_put<T>(z{k});" for k in written]
         words: dict[str, object] = {"packs": "\n".join(packs), "single": "\n".join(single)}
@@ -130,14 +141,21 @@ def _text(op: str, dtype: str, found: Sequence[Way], many: bool) -> tuple[str, s
             return "\n".join([*lines, _ONE % words])
         kinds = [f"{'' if k < states else 'const '}T*" for k in full]
         pointers = [f"    {kinds[at]} p{k} = ({kinds[at]})row[{at + 1}] + start;" for at, k in enumerate(full)]
+        if mixed:
+            pointers.append(f"    const bool narrow = row[{len(full) + 1}] != 0;")
+            pointers += [f"    const H* h{k} = (const H*)row[{full.index(k) + 1}] + start;" for k in mixed]
         # Addresses from a table could be anywhere: that they are not in shared memory makes accesses simpler.
-        pointers += ["#ifdef __CUDACC__", *(f"    __builtin_assume(__isGlobal(p{k}));" for k in full), "#endif"]
-        bits = " | ".join(f"(unsigned long long)p{k}" for k in full)
-        words |= {"pointers": "\n".join(pointers), "bits": bits, "columns": len(full) + 1}
+        names = [*(f"p{k}" for k in full), *(f"h{k}" for k in mixed)]
+        pointers += ["#ifdef __CUDACC__", *(f"    __builtin_assume(__isGlobal({name}));" for name in names), "#endif"]
+        bits = " | ".join(f"row[{at + 1}]" for at in range(len(full)))
+        words |= {"pointers": "\n".join(pointers), "bits": bits, "columns": len(full) + 1 + bool(half)}
         return "\n".join([*lines, _MANY % words])
 
     loads = [f"const A x{k} = sc_get(*q{k});" for k in numbers]
-    body = "\n".join([f"typedef {kind} T; typedef sc_value<T> A; enum {{ W = {width} }};", *loads])
+    types = [f"typedef {kind} T; typedef sc_value<T> A; enum {{ W = {width} }};"]
+    if half:
+        types.append(f"typedef {stored(as_dtype(half))} H;")
+    body = "\n".join([*types, *loads])
     body = f"{body}\n{branches(found, loop)}"
     parameters = [f"const {kind}* q{k}" for k in numbers]
     if many:
@@ -149,11 +167,26 @@ def _text(op: str, dtype: str, found: Sequence[Way], many: bool) -> tuple[str, s
 
 
 @cache
-def _function(op: str, dtype: str, flags: _Flags, many: bool) -> Function | None:
+def _function(op: str, dtype: str, flags: _Flags, many: bool, half: str = "") -> Function | None:
     found = _ways(op, flags)
     if found is None:
         return None
-    return define(f"{op.lower()}{'_many' if many else ''}", *_text(op, dtype, found, many), width=16, threads=_THREADS)
+    stem = f"{op.lower()}{'_many' if many else ''}"
+    return define(stem, *_text(op, dtype, found, many, half), width=16, threads=_THREADS)
+
+
+def gradient_of(op: str, attrs: dict[str, Any]) -> int | None:
+    """Which input of an update is its gradient, and may be of 16 bits in a step of many; None if none may."""
+    if update_of(op) is None or _ways(op, _flags(op, attrs)) is None:
+        return None
+    states = _update(op).states
+    found = [number for number, each in enumerate(_arrays(op)) if each and number >= states]
+    return found[0] if len(found) == 1 else None
+
+
+def _count(value: Value) -> int | None:
+    shape = value.shape
+    return None if shape is None or None in shape else math.prod(size for size in shape if size is not None)
 
 
 def _size(values: Sequence[Value], arrays: Sequence[bool]) -> int | None:
@@ -200,11 +233,25 @@ def _together(request: Request) -> Emitted | None:
         return None
     arrays = _arrays(op)
     count = len(arrays)
-    function = _function(op, dtype, _flags(op, attrs), True)
+    halves, groups = [], []
+    for first in range(0, len(request.inputs), count):
+        group, half = list(request.inputs[first : first + count]), ""
+        at = gradient_of(op, attrs)
+        if at is not None and dtype == "float32" and group[at].dtype.base.name in HALVES:
+            half = group[at].dtype.base.name
+            if _count(group[at]) != _count(group[0]):
+                return None
+            group[at] = replace(group[at], dtype=group[0].dtype.base, shape=group[0].shape)
+        halves.append(half)
+        groups.append(group)
+    kinds = {half for half in halves if half}
+    if len(kinds) > 1:
+        return None
+    function = _function(op, dtype, _flags(op, attrs), True, next(iter(kinds), ""))
     if function is None:
         return None
     alias = tuple([(k, k * count) for k in range(len(request.step.outputs))])
-    sizes = [_size(request.inputs[first : first + count], arrays) for first in range(0, len(request.inputs), count)]
+    sizes = [_size(group, arrays) for group in groups]
     if any(size is None for size in sizes):
         return None
     total = sum(size for size in sizes if size is not None)
@@ -219,7 +266,7 @@ def _together(request: Request) -> Emitted | None:
         if size:
             starts.append(chunks)
             full = [Operand("input", number * count + k) for k, each in enumerate(arrays) if each]
-            rows.append([size, *full])
+            rows.append([size, *full, *([int(bool(halves[number]))] if kinds else [])])
             chunks += -(-size // chunk)
     table = Operand("input", len(request.inputs))
     numbers = [Operand("input", k) for k, each in enumerate(arrays) if not each]
@@ -235,4 +282,4 @@ TABLE: dict[str, Emitter] = {
     TOGETHER: _together,
 }
 
-__all__ = ["TABLE"]
+__all__ = ["HALVES", "TABLE", "gradient_of"]
