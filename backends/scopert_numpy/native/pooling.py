@@ -12,7 +12,8 @@ import ctypes
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache, lru_cache, partial
+from typing import Any
 
 import numpy as np
 
@@ -234,6 +235,11 @@ def _function(kind: str, dtype: DType, step: int, apart: bool) -> Function:
     return Function(_Pooling(kind, dtype, step, apart).text(), _ARRAYS[kind])
 
 
+@lru_cache(maxsize=512)
+def _numbers(values: tuple[int, ...]) -> Any:
+    return _Numbers(*values)
+
+
 def run(
     kind: str, arrays: Sequence[np.ndarray], image: tuple[int, int, int, int], out: tuple[int, int],
     window: tuple[int, int], strides: tuple[int, int], before: tuple[int, int],
@@ -276,6 +282,6 @@ def run(
     block = lanes if blocks > 1 else channels
     apart = strides[0] >= window[0] and strides[1] >= window[1]
     function = _function(kind, dtype, strides[1] if channels == 1 else 0, apart)
-    numbers = _Numbers(lines, width, channels, *out, *window, *strides, *before, blocks, block)
+    numbers = _numbers((lines, width, channels, *out, *window, *strides, *before, blocks, block))
     function(arrays, numbers, units, workers.chunks(units, nanoseconds))
     return True

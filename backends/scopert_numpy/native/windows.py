@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -260,6 +261,14 @@ def can(dtype: np.dtype) -> bool:
     return dtype in (np.float32, np.float64) and memory_kind(as_dtype(dtype)) in gemms()
 
 
+@lru_cache(maxsize=512)
+def _numbers(taken: Windows, images: int, block: int, filters: int, size: int) -> Any:
+    return _Numbers(
+        images, *taken.image, *taken.out, *taken.kernel, *taken.strides, *taken.dilations, *taken.before, taken.lines,
+        taken.strips, block, filters, taken.elements, size,
+    )  # fmt: skip
+
+
 def _run(
     filter: bool, x: np.ndarray, other: np.ndarray, filters: int, taken: Windows,
     target: Callable[[int], np.ndarray],
@@ -275,10 +284,7 @@ def _run(
     work = images * taken.out[0] * taken.out[1] * taken.elements * filters
     chunks = min(units, 2 * threads) if work >= 1 << 22 and threads > 1 else 1
     scratch, buffer = ARENA.take((chunks * size,), x.dtype)
-    numbers = _Numbers(
-        images, *taken.image, *taken.out, *taken.kernel, *taken.strides, *taken.dilations, *taken.before, taken.lines,
-        strips, block, filters, taken.elements, size,
-    )  # fmt: skip
+    numbers = _numbers(taken, images, block, filters, size)
     step = taken.strides[1] if turned else int(taken.dilations[1] > 1)
     function = _function(as_dtype(x.dtype), filter, taken.first, turned, step)
     function((x, other, target(chunks), scratch), numbers, units, chunks)
