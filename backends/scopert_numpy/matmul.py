@@ -8,7 +8,10 @@ thread, and products worth it are cut here, along the longer side of the result.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
+from math import log2
+from time import perf_counter_ns, sleep
 from typing import Any
 
 import numpy as np
@@ -20,8 +23,9 @@ from scopert_numpy.threads import blas, pool
 
 Array = Any
 
-# Multiplications from which on a product is shared: about 0.3 milliseconds of one thread.
-_SHARED = 1 << 24
+# Sharing must save several times what it costs, and be worth asking.
+_MARGIN = 4
+_SMALL = 1 << 22
 #: Ops whose kernels call BLAS.
 BLAS_OPS = frozenset({
     "MatMul", "BatchMatMul", "BatchMatMulV2", "SparseMatMul", "Einsum",
@@ -30,24 +34,67 @@ BLAS_OPS = frozenset({
 })  # fmt: skip
 
 
+@cache
+def worth_sharing() -> int:
+    """Multiplications from which on a product is shared, a power of two: measured once in a process.
+
+    What it costs to wake another thread, against how fast BLAS is.
+    """
+    workers = pool()
+
+    def time_of(call: Callable[[], Any]) -> float:
+        times = []
+        for _ in range(9):
+            sleep(2e-4)  # workers go to sleep between products too
+            start = perf_counter_ns()
+            call()
+            times.append(perf_counter_ns() - start)
+        return float(sorted(times)[2])  # others may be running too
+
+    square = np.ones((128, 128), np.float32)
+    out = np.empty_like(square)
+    multiplications = square.size * 128 / time_of(lambda: np.matmul(square, square, out=out))
+    dispatch = time_of(lambda: workers.parallel_for(lambda lo, hi: None, 2))
+    return int(2 ** round(min(max(log2(_MARGIN * dispatch * multiplications), log2(_SMALL)), 25)))
+
+
+def _is_shared(multiplications: int) -> bool:
+    return multiplications >= _SMALL and pool().threads > 1 and multiplications >= worth_sharing()
+
+
 def product(left: Array, right: Array, out: Array) -> Array:
     """``out[...] = left @ right`` for matrices, or stacks of them of one shape, in several threads if worth it."""
     m, k = left.shape[-2:]
     n = right.shape[-1]
+    if not _is_shared(out.size * k) or left.shape[:-2] != right.shape[:-2]:
+        return np.matmul(left, right, out=out)
     workers = pool()
-    if workers.threads == 1 or out.size * k < _SHARED:
-        return np.matmul(left, right, out=out)
-    if out.ndim > 2 and left.ndim == right.ndim == out.ndim and out.shape[0] >= workers.threads:
-        if left.shape[0] != right.shape[0]:
-            return np.matmul(left, right, out=out)
-        workers.parallel_for(lambda lo, hi: np.matmul(left[lo:hi], right[lo:hi], out=out[lo:hi]), out.shape[0])
-    elif out.ndim > 2:
-        return np.matmul(left, right, out=out)
+    if out.ndim > 2:
+        target, stacks = out, [_one_stack(array) for array in (left, right, out)]
+        if all(stack is not None for stack in stacks):
+            left, right, target = stacks
+        if len(target) >= 2 * workers.threads or len(target) == workers.threads:
+            workers.parallel_for(lambda lo, hi: np.matmul(left[lo:hi], right[lo:hi], out=target[lo:hi]), len(target))
+        else:
+            for a, b, c in zip(left, right, target, strict=True):
+                product(a, b, c)
     elif m >= n:
         workers.parallel_for(lambda lo, hi: np.matmul(left[lo:hi], right, out=out[lo:hi]), m)
     else:
         workers.parallel_for(lambda lo, hi: np.matmul(left, right[:, lo:hi], out=out[:, lo:hi]), n)
     return out
+
+
+def _one_stack(x: Array) -> Any:
+    """The matrices along one axis, as a view; None where their distances in memory differ."""
+    stacked = np.lib.stride_tricks.as_strided
+    shape, strides = x.shape[:-2], x.strides[:-2]
+    if any(strides[k] != strides[k + 1] * shape[k + 1] for k in range(len(shape) - 1) if shape[k] > 1):
+        return None
+    count = 1
+    for size in shape:
+        count *= size
+    return stacked(x, (count, *x.shape[-2:]), (strides[-1], *x.strides[-2:]))
 
 
 def _matmul(xp: Any, a: Array, b: Array, *, transpose_a: bool, transpose_b: bool) -> Array:
@@ -57,7 +104,7 @@ def _matmul(xp: Any, a: Array, b: Array, *, transpose_a: bool, transpose_b: bool
     rows, inner = left.shape
     if inner != right.shape[0]:
         return _plain(xp, a, b, transpose_a=transpose_a, transpose_b=transpose_b)
-    if rows * inner * right.shape[1] < _SHARED:
+    if not _is_shared(rows * inner * right.shape[1]):
         return np.matmul(left, right)
     return product(left, right, np.empty((rows, right.shape[1]), a.dtype))
 
@@ -73,7 +120,7 @@ def _batch_matmul(xp: Any, x: Array, y: Array, *, adj_x: bool, adj_y: bool) -> A
     count = 1
     for size in lead:
         count *= size
-    if count * rows * inner * columns < _SHARED:
+    if not _is_shared(count * rows * inner * columns):
         return np.matmul(left, right)
     out = np.empty((count, rows, columns), x.dtype)
     product(left.reshape(count, rows, inner), right.reshape(count, inner, columns), out)
