@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -76,7 +77,7 @@ def _source(functions: Iterable[Function]) -> str:
     return "\n".join([function.source for function in functions])
 
 
-def compile_all(functions: Sequence[Function], architecture: str, threads: int = 2) -> Verdict:
+def compile_all(functions: Sequence[Function], architecture: str) -> Verdict:
     """Compiles functions for an architecture."""
     verdict = Verdict(architecture, len(functions))
     start = time.perf_counter()
@@ -99,7 +100,7 @@ def compile_all(functions: Sequence[Function], architecture: str, threads: int =
             if row.registers * function.threads > _REGISTERS:
                 verdict.heavy[function.name] = row.registers
 
-    with ThreadPoolExecutor(threads) as pool:
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         list(pool.map(compiled, _modules(functions)))
     verdict.seconds = time.perf_counter() - start
     return verdict
