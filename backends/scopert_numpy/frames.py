@@ -131,7 +131,6 @@ class Frames:
                 rows = []
             fills.append(False)
             if straights is not None and straights.take(step, plain, filled):
-                fills[-1] = True
                 continue
             outputs = [views.get(slot, None if step.guards else handed.get(slot)) for slot in step.outputs]
             if step.outputs and step.outputs[0] in memory.views and step.inputs[0] in filled:

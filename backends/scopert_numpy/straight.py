@@ -23,6 +23,8 @@ from scopert_numpy.threads import Pool
 #: Nanoseconds of a job from which on it is shared, and from which on in smaller pieces.
 _SHARED = 4_000.0
 _LONG = 400_000.0
+#: After so many calls it is tried again whether sharing pays.
+_TRIES = 16
 #: Nanoseconds of shared jobs for which the workers are woken and kept awake.
 _WORTH_WAKING = 30_000.0
 
@@ -37,6 +39,39 @@ def chunks_for(workers: Pool) -> Callable[[int, float], int]:
         return min(units, threads if nanoseconds < _LONG else 4 * threads)
 
     return chunks
+
+
+class _Choice:
+    """Whether sharing pays at present: on a busy machine a piece may wait long for a thread that does not run.
+
+    Both ways compute the same to the bit. Now and then the slower one is tried again.
+    """
+
+    __slots__ = ("_calls", "_next", "_times")
+
+    def __init__(self) -> None:
+        self._times = [0.0, 0.0]
+        self._calls = 0
+        self._next = 1
+
+    def together(self) -> bool:
+        """How the next call runs."""
+        self._calls += 1
+        alone, together = self._times
+        if not together or not alone:
+            return not together
+        best = together <= alone
+        if self._calls < self._next:
+            return best
+        slower = max(alone, together) / min(alone, together)
+        self._next = self._calls + (_TRIES if slower < 1.5 else 4 * _TRIES)
+        return not best
+
+    def took(self, together: bool, nanoseconds: int) -> None:
+        """Notes the time of a call."""
+        before = self._times[together]
+        # A single long wait says little.
+        self._times[together] = 0.75 * before + 0.25 * min(nanoseconds, 4 * before) if before else float(nanoseconds)
 
 
 class Straight:
@@ -101,6 +136,8 @@ class Straight:
             ctypes.addressof(self._given), self._jobs.ctypes.data, len(jobs) // 4,
             int(several and shared > _WORTH_WAKING),
         )  # fmt: skip
+        self._choice = _Choice() if self._arguments[0] and shared > _WORTH_WAKING else None
+        self._alone = (0, *self._arguments[1:6], 0)
 
     @property
     def steps(self) -> list[Step]:
@@ -128,13 +165,23 @@ class Straight:
             number += 1
         return arrays
 
+    def _run(self) -> None:
+        choice = self._choice
+        if choice is None:
+            self._dispatcher.straight(*self._arguments)
+            return
+        together = choice.together()
+        start = perf_counter_ns()
+        self._dispatcher.straight(*(self._arguments if together else self._alone))
+        choice.took(together, perf_counter_ns() - start)
+
     def forget(self) -> None:
         """Lets go of what was given."""
         self._seen = [None] * len(self._seen)
 
     def __call__(self, *inputs: Any) -> Any:
         arrays = self._point(inputs)
-        self._dispatcher.straight(*self._arguments)
+        self._run()
         return arrays[len(arrays) - len(self._fresh) :]
 
     def traced(self, inputs: Sequence[Any], trace: list[TraceRow]) -> list[Any]:

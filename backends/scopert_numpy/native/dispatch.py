@@ -219,7 +219,7 @@ leave:
   ret void
 }
 
-; Jobs of four words: function, table, units, chunks.
+; Jobs of four words: function, table, units, chunks. Without a state this thread does all pieces.
 define void @jobs(ptr %state, ptr %jobs, i64 %count) nounwind {
 entry:
   %any = icmp sgt i64 %count, 0
@@ -237,8 +237,17 @@ loop:
   %shared = icmp sgt i64 %chunks, 1
   br i1 %shared, label %many, label %one
 many:
+  %nobody = icmp eq ptr %state, null
+  br i1 %nobody, label %apiece, label %everybody
+everybody:
   call void @dispatch(ptr %state, ptr %function, ptr %table, i64 %units, i64 %chunks)
   br label %done
+apiece: ; the same pieces, one after the other
+  %chunk = phi i64 [ 0, %many ], [ %following, %apiece ]
+  call void @piece(ptr %function, ptr %table, i64 %units, i64 %chunks, i64 %chunk)
+  %following = add i64 %chunk, 1
+  %rest = icmp ult i64 %following, %chunks
+  br i1 %rest, label %apiece, label %done
 one:
   call void %function(ptr %table, i64 0, i64 %units, i64 0)
   br label %done
