@@ -15,6 +15,9 @@ from scopert_numpy.into_places import copier, copying_to, into_places
 from scopert_numpy.steps import Binder, Row
 from scopert_numpy.verify import verified_into
 
+#: Ops that machine code stops at: their kernels say why.
+MAY_FAIL = frozenset({"GatherV2"})
+
 
 class Frame:
     """A workspace for one run at a time: rows that are bound to it, and the values of slots between runs.
@@ -92,7 +95,7 @@ class Frames:
     def explained(self, failure: StepFailed, run: Callable[..., Any]) -> StepFailed:
         """The failure as the generic kernel reports it, for a step whose own one filled given memory."""
         position = self._position.get(id(failure.step))
-        if position is None or not self._fills[position]:
+        if position is None or not self._fills[position] or any(value is None for value in failure.inputs):
             return failure
         try:
             run(self._rows[position][0], *failure.inputs)
@@ -131,6 +134,7 @@ class Frames:
                 rows = []
             fills.append(False)
             if straights is not None and straights.take(step, plain, filled):
+                fills[-1] = step.op in MAY_FAIL
                 continue
             outputs = [views.get(slot, None if step.guards else handed.get(slot)) for slot in step.outputs]
             if step.outputs and step.outputs[0] in memory.views and step.inputs[0] in filled:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from scopert.backend import Step, TraceRow
+from scopert.backend import Step, StepFailed, TraceRow
 from scopert_numpy.native.dispatch import Dispatcher
 from scopert_numpy.native.engine import Job
 from scopert_numpy.native.step_jobs import Place
@@ -23,6 +23,7 @@ from scopert_numpy.threads import Pool
 #: Nanoseconds of a job from which on it is shared, and from which on in smaller pieces.
 _SHARED = 4_000.0
 _LONG = 400_000.0
+ANY, LASTING, ROW = range(3)
 #: After so many calls it is tried again whether sharing pays.
 _TRIES = 16
 #: Nanoseconds of shared jobs for which the workers are woken and kept awake.
@@ -83,23 +84,33 @@ class Straight:
     workers : Pool
     parts : sequence of (step, jobs)
         The tables of jobs hold addresses, or a `Place` that is pointed at by each call.
-    given : sequence of (slot, is a variable)
-        What comes from outside, in the order of the arguments of a call.
+    given : sequence of (slot, kind)
+        What comes from outside, in the order of the arguments of a call: `LASTING` if its memory moves only if it is
+        another array, `ROW` if it is contiguous for sure.
     fresh : sequence of (slot, function)
         Outputs that each call makes anew, and what makes them; they are counted after the given arrays.
+    failed : sequence of (step, word, inputs)
+        Steps that may fail, words that are not 0 when they have, and what they get.
     """
 
     def __init__(
         self, dispatcher: Dispatcher, workers: Pool, parts: Sequence[tuple[Step, Sequence[Job]]],
-        given: Sequence[tuple[int, bool]], fresh: Sequence[tuple[int, Callable[[], Any]]],
+        given: Sequence[tuple[int, int]], fresh: Sequence[tuple[int, Callable[[], Any]]],
+        failed: Sequence[tuple[Step, np.ndarray, Sequence[Place]]] = (),
     ) -> None:  # fmt: skip
         self._dispatcher = dispatcher
         self._fresh = [new for _, new in fresh]
-        self._lasting = [lasting for _, lasting in given]
+        self._kinds = [kind for _, kind in given]
+        self._rows = [number for number, kind in enumerate(self._kinds) if kind == ROW]
+        self._checked = [number for number, kind in enumerate(self._kinds) if kind != ROW]
         self._seen: list[Any] = [None] * len(given)
         self._given = (ctypes.c_int64 * max(1, len(given) + len(fresh)))()
         which = {slot: number for number, slot in enumerate([*[s for s, _ in given], *[s for s, _ in fresh]])}
         self._kept: list[Any] = []
+        self._failed = [
+            (step, word, [(place, -1 if place.slot is None else which[place.slot]) for place in places])
+            for step, word, places in failed
+        ]
         jobs: list[int] = []
         points: list[int] = []
         self._spans: list[tuple[Step, int, int]] = []
@@ -145,23 +156,25 @@ class Straight:
         return [step for step, _, _ in self._spans]
 
     def _point(self, inputs: Sequence[Any]) -> list[Any]:
-        """Writes where the given arrays are; returns what must live until the call is over, the fresh ones last."""
+        """Notes the given arrays; returns what must live until the call is over, the fresh ones last."""
         arrays: list[Any] = []
         given, seen = self._given, self._seen
-        number = 0
-        for array in inputs:
-            # The memory of a variable moves only if it is another array.
+        for number in self._rows:
+            given[number] = id(inputs[number])
+        for number in self._checked:
+            array = inputs[number]
             if array is not seen[number]:
-                array = np.ascontiguousarray(array)
-                arrays.append(array)
-                given[number] = array.__array_interface__["data"][0]
-                if self._lasting[number]:
+                if type(array) is not np.ndarray or not array.flags.c_contiguous:
+                    array = np.ascontiguousarray(array)
+                    arrays.append(array)
+                given[number] = id(array)
+                if self._kinds[number] == LASTING:
                     seen[number] = array
-            number += 1
+        number = len(inputs)
         for new in self._fresh:
             array = new()
             arrays.append(array)
-            given[number] = array.__array_interface__["data"][0]
+            given[number] = id(array)
             number += 1
         return arrays
 
@@ -175,6 +188,13 @@ class Straight:
         self._dispatcher.straight(*(self._arguments if together else self._alone))
         choice.took(together, perf_counter_ns() - start)
 
+    def _check(self, given: Sequence[Any]) -> None:
+        for step, word, places in self._failed:
+            if word[0]:
+                word[0] = 0
+                inputs = [place.view if number < 0 else place.of(given[number]) for place, number in places]
+                raise StepFailed(step, inputs) from IndexError("an index is out of range")
+
     def forget(self) -> None:
         """Lets go of what was given."""
         self._seen = [None] * len(self._seen)
@@ -182,6 +202,8 @@ class Straight:
     def __call__(self, *inputs: Any) -> Any:
         arrays = self._point(inputs)
         self._run()
+        if self._failed:
+            self._check([*inputs, *arrays[len(arrays) - len(self._fresh) :]])
         return arrays[len(arrays) - len(self._fresh) :]
 
     def traced(self, inputs: Sequence[Any], trace: list[TraceRow]) -> list[Any]:
@@ -197,4 +219,5 @@ class Straight:
             trace.append((step, start, perf_counter_ns(), 0))
         if stay:
             self._dispatcher.stay(state, -1)
+        self._check([*inputs, *arrays[len(arrays) - len(self._fresh) :]])
         return arrays[len(arrays) - len(self._fresh) :]

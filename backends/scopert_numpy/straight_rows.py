@@ -11,11 +11,11 @@ import numpy as np
 from scopert.backend import READ, Program, Step, Value
 from scopert_numpy.handed_out import HandedOut
 from scopert_numpy.into_places import copier
-from scopert_numpy.native.dispatch import Dispatcher, dispatcher
+from scopert_numpy.native.dispatch import Dispatcher, dispatcher, knows_arrays
 from scopert_numpy.native.engine import Job
 from scopert_numpy.native.step_jobs import Place, StepJobs, copy_job, given_place, is_movable
 from scopert_numpy.steps import Binder, Row
-from scopert_numpy.straight import Straight, chunks_for
+from scopert_numpy.straight import ANY, LASTING, ROW, Straight, chunks_for
 from scopert_numpy.threads import pool
 
 _KINDS = "biufc"
@@ -52,8 +52,8 @@ class StraightRows:
         self._places: dict[int, Place] = {}
         # Slots that no row fills as yet, and the row that would: who reads them in a straight reads their source.
         self._virtual: dict[int, Row] = {}
-        # Given arrays whose memory moves only if they are other arrays.
-        self._lasting = set(lasting)
+        # What is known of given arrays.
+        self._kinds = dict.fromkeys(lasting, LASTING)
         # The straight that is being made: what has to run before it, its parts, what it makes anew.
         self._before: list[Row] = []
         self._parts: list[tuple[Step, list[Job]]] = []
@@ -103,7 +103,7 @@ class StraightRows:
             return False
         slot = step.outputs[0]
         self._outside(slot)
-        self._lasting.add(slot)
+        self._kinds[slot] = LASTING
         self._before.append(row)
         return True
 
@@ -127,6 +127,7 @@ class StraightRows:
         if job is None:
             return False
         self.known.append(None)
+        self._kinds[memory] = ROW
 
         def reserve(stack: Any) -> Any:
             return stack.push_place(shape, dtype)
@@ -241,12 +242,14 @@ class StraightRows:
         if self._parts:
             fresh = {slot for slot, _ in self._fresh}
             words = [word for _, jobs in self._parts for job in jobs for word in job.table]
+            words += [place for _, _, places in self._jobs.failed for place in places]
             used = dict.fromkeys([word.slot for word in words if isinstance(word, Place)])
             given = [slot for slot in used if slot is not None and slot not in fresh]
             straight = Straight(
-                self._functions, self._workers, self._parts, [(slot, slot in self._lasting) for slot in given],
-                self._fresh,
+                self._functions, self._workers, self._parts, [(slot, self._kinds.get(slot, ANY)) for slot in given],
+                self._fresh, self._jobs.failed,
             )  # fmt: skip
+            self._jobs.failed.clear()
             outputs = tuple([slot for slot, _ in self._fresh])
             self._rows.append((straight, tuple(given), outputs, False, (), self._parts[0][0]))
         self._before, self._parts, self._fresh = [], [], []
@@ -261,7 +264,8 @@ class StraightRows:
             place = self._places.get(source)
             job = None
             if place is not None:
-                if any(place.slot is None and np.may_share_memory(place.view, target) for target in targets):
+                # What comes from outside may be a view of a variable, too.
+                if place.slot is not None or any(np.may_share_memory(place.view, target) for target in targets):
                     kept = Place(np.empty(place.view.shape, place.view.dtype))
                     first = copy_job(place, kept, self._jobs.chunks)
                     if first is not None:
@@ -299,5 +303,5 @@ def straight_rows(
     wanted: Collection[int], lasting: Collection[int],
 ) -> StraightRows | None:  # fmt: skip
     """What makes the rows of a frame (`Frames` says what the arguments are); None where machine code calls none."""
-    functions = dispatcher()
+    functions = dispatcher() if knows_arrays() else None
     return None if functions is None else StraightRows(program, views, handed, binder, wanted, lasting, functions)

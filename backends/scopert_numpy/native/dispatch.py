@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ctypes
 import math
+import sys
 import time
 from dataclasses import dataclass
 from functools import cache
@@ -259,7 +260,8 @@ leave:
   ret void
 }
 
-; Writes addresses into tables, three words each: where to, which of the given addresses, plus so many bytes.
+; Writes addresses into tables, three words each: where to, which of the given arrays, plus so many bytes. What is given
+; are the array objects of NumPy: the address of the elements is their first field, behind the head of every object.
 define void @point(ptr %places, i64 %count, ptr %given) nounwind {
 entry:
   %any = icmp sgt i64 %count, 0
@@ -272,8 +274,10 @@ loop:
   %which = load i64, ptr %whichp, align 8
   %bytesp = getelementptr i64, ptr %place, i64 2
   %bytes = load i64, ptr %bytesp, align 8
-  %addressp = getelementptr i64, ptr %given, i64 %which
-  %address = load i64, ptr %addressp, align 8
+  %arrayp = getelementptr i64, ptr %given, i64 %which
+  %array = load ptr, ptr %arrayp, align 8
+  %field = getelementptr i8, ptr %array, i64 HEAD
+  %address = load i64, ptr %field, align 8
   %sum = add i64 %address, %bytes
   store i64 %sum, ptr %to, align 8
   %next = add i64 %i, 1
@@ -340,6 +344,7 @@ class Dispatcher:
             pause, text = "call void @llvm.aarch64.hint(i32 1)", text + "\ndeclare void @llvm.aarch64.hint(i32)\n"
         for name, value in (
             ("SLEEPERS", _SLEEPERS), ("MUTEX", _MUTEX), ("CONDITION", _CONDITION), ("DONE", _DONE), ("JOB", _JOB),
+            ("HEAD", object.__basicsize__),
             ("BUSY", _BUSY), ("i64 STAY", f"i64 {_STAY}"), ("i64 QUIET", f"i64 {_QUIET}"), ("PAUSE", pause),
         ):  # fmt: skip
             text = text.replace(name, str(value))
@@ -378,6 +383,13 @@ def dispatcher() -> Dispatcher | None:
         # Not every build of LLVM looks into the process by itself.
         llvm.add_symbol(name, place)
     return Dispatcher()
+
+
+def knows_arrays() -> bool:
+    """Whether `point` finds the elements of NumPy's arrays: not in an interpreter that lays out objects otherwise."""
+    array = np.zeros(3)
+    field = ctypes.c_int64.from_address(id(array) + object.__basicsize__)
+    return sys.implementation.name == "cpython" and field.value == array.ctypes.data
 
 
 @dataclass(frozen=True)

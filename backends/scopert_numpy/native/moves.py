@@ -142,6 +142,40 @@ leave:
   ret void
 }
 """
+_PICK = """
+; source, target, indices, rows of the source, bytes of a row, a word that is set if an index is out of range
+define void @pick.SIZE(ptr %table, i64 %lo, i64 %hi, i64 %chunk) nounwind {
+entry:
+LOADS
+  %failed = load ptr, ptr %at.failed, align 8
+  %work = icmp slt i64 %lo, %hi
+  br i1 %work, label %loop, label %leave
+loop:
+  %i = phi i64 [ %lo, %entry ], [ %next, %done ]
+  %place = getelementptr iBITS, ptr %indices, i64 %i
+  %found = load iBITS, ptr %place, align SIZE
+  %index = WIDEN
+  %inside = icmp ult i64 %index, %rows
+  br i1 %inside, label %copy, label %wrong
+copy:
+  %a = mul i64 %index, %bytes
+  %from = getelementptr i8, ptr %source, i64 %a
+  %b = mul i64 %i, %bytes
+  %to = getelementptr i8, ptr %target, i64 %b
+  call void @llvm.memcpy.p0.p0.i64(ptr %to, ptr %from, i64 %bytes, i1 false)
+  br label %done
+wrong:
+  store i64 1, ptr %failed, align 8
+  br label %done
+done:
+  %next = add i64 %i, 1
+  %more = icmp slt i64 %next, %hi
+  br i1 %more, label %loop, label %leave
+leave:
+  ret void
+}
+"""
+_PICK_WORDS = ("source", "target", "indices", "rows", "bytes", "failed")
 _COPY_WORDS = ("source", "target", *[f"{letter}{k}" for letter in "nst" for k in range(_AXES)])
 
 
@@ -162,6 +196,11 @@ class Moves:
         for size in (1, 2, 4, 8):
             part = _COPY.replace("SIZE", str(size)).replace("BITS", str(8 * size))
             text += part.replace("LOADS", _loads(_COPY_WORDS, 2))
+        for size in (4, 8):
+            widen = "sext i32 %found to i64" if size == 4 else "add i64 %found, 0"
+            part = _PICK.replace("SIZE", str(size)).replace("BITS", str(8 * size)).replace("WIDEN", widen)
+            loads = _loads(_PICK_WORDS, 3).rpartition("\n")[0]  # the last word is an address too
+            text += part.replace("LOADS", loads)
         found = gemms()
         for kind, (address, word) in found.items():
             llvm.add_symbol(f"scopert_{kind}_product", address)
@@ -174,6 +213,7 @@ class Moves:
         self._library = library = jit.compile_text(text)
         self.products = {np.dtype(np.float32 if kind == "float" else np.float64): library.address(f"product.{kind}")
                          for kind in found}  # fmt: skip
+        self.picks = {size: library.address(f"pick.{size}") for size in (4, 8)}
         self.copies = {size: library.address(f"copy.{size}") for size in (1, 2, 4, 8)}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import prod
 from mmap import mmap
 from typing import Any
@@ -21,8 +21,9 @@ _PLAIN, _TURNED = 111, 112  # CBLAS' names
 _ROWS, _EACH = 1, 2
 # Multiplications in a nanosecond, roughly, of one thread.
 _SPEED = 32.0
-# Products of so many multiplications OpenBLAS computes without copies of the factors; and into so many pieces at most.
-_SMALL, _MOST = 1 << 20, 8
+# Products of so many multiplications OpenBLAS computes without copies of the factors (half as many if the second one
+# is turned); and into so many pieces at most.
+_SMALL, _SMALL_TURNED, _MOST = 1 << 20, 1 << 19, 8
 _KINDS = "biufc"
 
 
@@ -54,6 +55,11 @@ class Place:
     def offset(self) -> int:
         """Bytes from the beginning of the given array."""
         return self.address - self._base
+
+    def of(self, given: np.ndarray) -> np.ndarray:
+        """The same part of an array that is given."""
+        memory = np.ascontiguousarray(given).reshape(-1).view(np.uint8)
+        return np.ndarray(self.view.shape, self.view.dtype, memory, self.offset, self.view.strides)
 
     def part(self, view: np.ndarray) -> Place:
         """A view of this memory."""
@@ -100,11 +106,14 @@ class StepJobs:
         Slot -> array.
     chunks : callable
         Into how many pieces units and a time are cut.
+    failed : list
+        Steps that may fail, words that are not 0 when they have, and what they get.
     """
 
     codes: dict[Step, Any]
     constants: dict[int, Any]
     chunks: Chunks
+    failed: list[tuple[Step, np.ndarray, tuple[Place, ...]]] = field(default_factory=list)
 
     def knows(self, step: Step) -> bool:
         """Whether there may be jobs for a step."""
@@ -180,8 +189,21 @@ class StepJobs:
             shared, units = 0, -(-n // GRAIN)
         (a, opa, lda, nexta), (b, opb, ldb, nextb) = factors
         table: Any = (a, b, outputs[0], m, n, k, opa, opb, lda, ldb, n, shared, batches, nexta, nextb, m * n, 0)
-        made.append(Job(address, table, units, _pieces(self.chunks(units, time), units, m * n * k, shared), time))
+        small = _SMALL if opb == _PLAIN else _SMALL_TURNED
+        pieces = _pieces(self.chunks(units, time), units, m * n * k, shared, small)
+        made.append(Job(address, table, units, pieces, time))
         return made
+
+    def _gather(self, step: Step, inputs: Sequence[Place], outputs: Sequence[Place]) -> list[Job] | None:
+        found = _picked(step, inputs, outputs, self.constants)
+        if found is None:
+            return None
+        rows, nbytes, count = found
+        time = count * (nbytes * rates().byte * 2.0 + 10.0)
+        self.failed.append((step, np.zeros(1, np.int64), tuple(inputs)))
+        table: Any = (inputs[0], outputs[0], inputs[1], rows, nbytes, self.failed[-1][1])
+        address = moves().picks[inputs[1].view.dtype.itemsize]
+        return [Job(address, table, count, self.chunks(count, time), time)]
 
     def _concat(self, step: Step, inputs: Sequence[Place], outputs: Sequence[Place]) -> list[Job] | None:
         axis = self.constants.get(step.inputs[-1])
@@ -212,12 +234,25 @@ class StepJobs:
         return None if None in made else [job for job in made if job is not None]
 
 
-def _pieces(chunks: int, units: int, multiplications: int, shared: int) -> int:
+def _picked(step: Step, inputs: Sequence[Place], outputs: Sequence[Place], constants: dict[int, Any]) -> Any:
+    """Rows that are picked from a contiguous array: rows, bytes of one, indices; None if it is something else."""
+    params, indices = inputs[0].view, inputs[1].view
+    axis = constants.get(step.inputs[2])
+    if axis is None or int(axis) != 0 or step.origin.attrs.get("batch_dims") or not params.ndim or not params.size:
+        return None
+    if not params.flags.c_contiguous or not indices.flags.c_contiguous or indices.dtype.itemsize not in (4, 8):
+        return None
+    if params.dtype.kind not in _KINDS or outputs[0].view.shape != indices.shape + params.shape[1:]:
+        return None
+    return len(params), params.nbytes // len(params), indices.size
+
+
+def _pieces(chunks: int, units: int, multiplications: int, shared: int, small: int) -> int:
     """More pieces of a shared product where each is then small enough for BLAS not to rearrange its factors."""
     if chunks == 1 or shared == _EACH:
         return chunks
     for pieces in (chunks, 2 * chunks, 4 * chunks):
-        if pieces <= min(units, _MOST) and multiplications <= pieces * _SMALL:
+        if pieces <= min(units, _MOST) and multiplications <= pieces * small:
             return pieces
     return chunks
 
@@ -253,4 +288,5 @@ _JOBS: dict[str, Callable[[StepJobs, Step, Sequence[Place], Sequence[Place]], li
     "BatchMatMulV2": StepJobs._product,
     "ConcatV2": StepJobs._concat,
     "Pack": StepJobs._pack,
+    "GatherV2": StepJobs._gather,
 }
