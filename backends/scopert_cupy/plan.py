@@ -299,6 +299,11 @@ class _ScopePlanner:
         self._engines: list[tuple[str, Emitted | None, str]] = []
         # Slots whose memory no other value takes during the run.
         self._lasting: set[int] = set()
+        # Where the layout's offsets count from: each loop has a workspace of its own.
+        memory = program.memory
+        self._work = Spot(WORKSPACE)
+        if not top and memory is not None and memory.nbytes:
+            self._work = self._regions.reserve(VALUES, memory.nbytes)
         self._wanted: set[int] = set()
         self._roots: dict[int, frozenset[int]] = {}
         if not top:  # what a loop is given may be dead although the loop runs
@@ -318,6 +323,18 @@ class _ScopePlanner:
             if is_static(value):
                 self.scope.spots[slot] = self._regions.reserve(FEEDS if self._top else VALUES, nbytes_of(value))
                 self._lasting.add(slot)
+
+    def _in_workspace(self, offset: int) -> Spot:
+        return Spot(self._work.base, self._work.offset + offset)
+
+    def place_variable(self, slot: int) -> None:
+        """Gives a variable of the loop its place: that of the layout, which following values may take, or its own."""
+        memory = self._program.memory
+        offset = None if memory is None else memory.offsets.get(slot)
+        if offset is None:
+            self.invariant(slot, self._regions.reserve(VALUES, nbytes_of(self._program.values[slot])))
+        else:
+            self.scope.spots[slot] = self._in_workspace(offset)
 
     def invariant(self, slot: int, spot: Spot) -> None:
         """A value of the loop that is the same in all iterations lies where it lies outside."""
@@ -464,7 +481,7 @@ class _ScopePlanner:
                 if source in self._lasting or number_of is not None:
                     self._lasting.add(slot)
             elif offset is not None:
-                spots[slot] = Spot(WORKSPACE, offset)
+                spots[slot] = self._in_workspace(offset)
             else:
                 region = FETCHES if slot in fetched and self._top else VALUES
                 spots[slot] = self._regions.reserve(region, nbytes_of(value))
@@ -478,7 +495,7 @@ class _ScopePlanner:
         if spot is None:
             return False
         if offset is not None:
-            return spot == Spot(WORKSPACE, offset)
+            return spot == self._in_workspace(offset)
         if VIEW in step.traits:
             return True  # the layout and the lowering know that it is the same memory
         return source in self._lasting and spot.base < VARIABLES
@@ -599,7 +616,7 @@ class _ScopePlanner:
             elif position >= changing and slot in self.scope.spots and _same(self._program, slot, program, inner):
                 inner_plan.invariant(inner, self.scope.spots[slot])
             elif position < changing and is_static(program.values[inner]):
-                inner_plan.invariant(inner, self._regions.reserve(VALUES, nbytes_of(program.values[inner])))
+                inner_plan.place_variable(inner)
         inner_plan._wanted.update(body.following, body.results, (body.condition,))
         inner_plan.plan_steps()
         ends = (0, body.decided, body.repeated, len(program.steps))
