@@ -17,6 +17,7 @@ import numpy as np
 from scopert.backend import Access, Fused, Program, Step
 from scopert_numpy.blocked_nodes import REDUCE, function, identity, simplified
 from scopert_numpy.blocked_plan import Plan, plan
+from scopert_numpy.blocked_rows import ROWS, row_call, with_row_calls
 from scopert_numpy.threads import Pool, pool
 
 #: Points times calls for which a thread more is worth its overhead.
@@ -57,7 +58,7 @@ class Blocked:
 
     def __init__(self, fused: Fused, outputs: Sequence[tuple[tuple[int, ...], Any]], threads: Pool) -> None:
         self._shapes = tuple(outputs)
-        self._fused = fused = simplified(fused)
+        self._fused = fused = with_row_calls(simplified(fused))
         self._plan = plan(fused)
         self._pool = threads
         self._windows = [self._window_facts(access) for access in fused.loads]
@@ -132,7 +133,7 @@ class Blocked:
                 call = ufunc if n in made.sums else ufunc.reduce
                 calls.append((call, node.args, n, tuple(sorted(node.value))))
             elif node.args:
-                calls.append((function(node.op), node.args, n, None))
+                calls.append((row_call(node) if node.op in ROWS else function(node.op), node.args, n, None))
             for output in copies.get(n, ()):
                 behind = last if n in made.sums or n in made.after else each
                 behind.append((function("cast"), (n,), -1 - output, None))

@@ -10,8 +10,9 @@ from typing import Any
 from scopert.backend import Fused, Node
 from scopert_numpy.blocked_nodes import REDUCE
 
-#: Bytes of scratch memory that a block may use: about half of a core's own cache.
-_CACHE = 1 << 19
+#: Bytes of scratch memory that a block may use: about a core's own cache. Smaller blocks cost more in calls than they
+#: gain.
+_CACHE = 1 << 20
 _LEAST_POINTS, _MOST_POINTS = 1 << 13, 1 << 16
 
 #: A piece of scratch memory: the axes along which it extends, and its NumPy dtype.
@@ -75,8 +76,10 @@ def _direct(fused: Fused) -> dict[int, int]:
 
 def _block(fused: Fused, scratch: Sequence[Scratch]) -> tuple[int, ...]:
     columns = prod(fused.extents[fused.rows :])
-    a_point = sum(dtype.itemsize for axes, dtype in scratch if axes) + 8
-    points = min(max(_CACHE // a_point, _LEAST_POINTS), _MOST_POINTS)
+    # What varies along the rows only takes next to nothing.
+    of_a_row = sum(dtype.itemsize * prod([fused.extents[k] for k in axes if k >= fused.rows]) for axes, dtype in scratch)
+    a_point = of_a_row / max(columns, 1) + 8
+    points = min(max(int(_CACHE / a_point), _LEAST_POINTS), _MOST_POINTS)
     left = max(points // max(columns, 1), 1)
     block = list(fused.extents)
     for k in range(fused.rows - 1, -1, -1):

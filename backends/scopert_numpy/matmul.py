@@ -16,9 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from scopert.backend import LOOP, TOGETHER, Executable, Kernel, Loop, Origin, Program, TraceRow
+from scopert.backend import FUSED, LOOP, TOGETHER, Executable, Kernel, Loop, Origin, Program, TraceRow
 from scopert.ops.math_matmul import BATCH_MATMUL, MATMUL
 from scopert.ops.training_ops import dense_kernels
+from scopert_numpy.native import unavailable
 from scopert_numpy.threads import blas, pool
 
 Array = Any
@@ -181,7 +182,7 @@ class WithBlas:
 def uses_blas(program: Program) -> bool:
     """Whether a step, or one in a loop, calls BLAS."""
     for step in program.steps:
-        if step.op in BLAS_OPS:
+        if step.op in BLAS_OPS or (step.op == FUSED and unavailable() is not None):  # sums along rows in NumPy
             return True
         if step.op == LOOP and isinstance(step.body, Loop) and uses_blas(step.body.program):
             return True
