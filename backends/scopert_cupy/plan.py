@@ -35,6 +35,7 @@ from scopert.backend import (
 from scopert_cupy.arena import CONSTANTS, FEEDS, FETCHES, SCRATCH, VALUES, VARIABLES, WORKSPACE, Regions, Spot
 from scopert_cupy.command import Command, Copy, Emitted, Gemm, Launch, Operand, Parameter, Table
 from scopert_cupy.device import Facts
+from scopert_cupy.distinct import distinct_rows
 from scopert_cupy.emit import Emitter, Request, emit
 from scopert_cupy.passes import improved
 
@@ -241,6 +242,8 @@ class _Planner:
         # Without a layout the shapes of variables, and of what follows from them, are not sure.
         self.trusts = program.memory is not None
         program = self._with_variables(improved(program, self._facts), {})
+        if self.trusts:
+            program = distinct_rows(program, self._facts, self._table)
         scope = _ScopePlanner(self, program, top=True)
         scope.place_feeds()
         sent = self._regions.sizes[FEEDS]

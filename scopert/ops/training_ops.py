@@ -152,6 +152,7 @@ def _with_flags(kernel: Any, flags: tuple[str, ...]) -> Any:
 
 
 _DENSE: dict[str, tuple[_Rule, list[str], int, tuple[str, ...], bool]] = {}
+_SPARSE: dict[str, tuple[_Rule, list[str], int, tuple[str, ...], bool]] = {}
 
 
 @dataclass(frozen=True)
@@ -187,6 +188,15 @@ def update_of(op: str) -> Update | None:
     return Update(rule, states, tuple(names), flags, resource)
 
 
+def row_update_of(op: str) -> Update | None:
+    """The same of an op that updates the rows which its input ``indices`` names; the rule does not get that input."""
+    found = _SPARSE.get(op)
+    if found is None:
+        return None
+    rule, names, states, flags, resource = found
+    return Update(rule, states, tuple(names), flags, resource)
+
+
 def dense_kernels(apply: Apply) -> dict[str, Any]:
     """The kernels of the ops that update whole variables, by op, on top of a way to apply a rule."""
     return {name: _dense_kernel(*row, apply) for name, row in _DENSE.items()}
@@ -203,8 +213,7 @@ def _define(
         key, value = flags.split("=")
         attrs += f"; {key}: bool = {value}"
     full_name = ("Resource" if resource else "") + ("Sparse" if sparse else "") + "Apply" + name
-    if not sparse:
-        _DENSE[full_name] = (rule, names, states, given, resource)
+    (_SPARSE if sparse else _DENSE)[full_name] = (rule, names, states, given, resource)
     return define_op(
         full_name,
         inputs=", ".join(_input_text(item, states, index, resource) for index, item in enumerate(names)),

@@ -9,6 +9,7 @@ from scopert_cupy.emitters import (
     convolving,
     depthwise,
     diagonals,
+    distinct,
     filling,
     fused,
     gathering,
@@ -27,6 +28,7 @@ from scopert_cupy.emitters import (
     segments,
     softmax,
     space,
+    sparse_updates,
     views,
 )
 
@@ -56,4 +58,6 @@ TABLE: dict[str, Emitter] = {
     **pooling.TABLE,
     **convolving.TABLE,
     **depthwise.TABLE,
+    **distinct.TABLE,
+    **sparse_updates.TABLE,
 }

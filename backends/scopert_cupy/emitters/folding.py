@@ -39,6 +39,8 @@ class Fold:
         The row of the values that the place ``p`` stands for.
     scaled : str
         What is folded, over the element ``x`` and ``p``.
+    to : str
+        The row of the target, an expression over ``key`` and ``r``, the place of the key's first row in the order.
     alike : bool
         The values are one element, which stands for all.
     more : sequence of (str, Argument)
@@ -54,6 +56,7 @@ class Fold:
     finish: str = "total"
     row: str = "p"
     scaled: str = "x"
+    to: str = "key"
     alike: bool = False
     more: Sequence[Passed] = field(default=())
 
@@ -116,7 +119,7 @@ def folded(fold: Fold, order: Order, facts: Facts) -> tuple[tuple[Command, ...],
         f"    if (key >= {order.limit}u || (r && keys[r - 1] == key)) continue;\n    {begin}\n"
         f"    {kind} j = r, end = (r / {step}u + 1) * {step}u;\n"
         f"    for (; j < end && j < {count}u && keys[j] == key; ++j) {{ {take} }}{rest}\n    {length}"
-        f"{fold.element}* to = target + ((unsigned long long)key * {across}u + c) * {each};\n"
+        f"{fold.element}* to = target + ((unsigned long long)({fold.to}) * {across}u + c) * {each};\n"
         f"    {pack} made{f' = sc_load<{each}>(to)' if old else ''};\n"
         f"    for (int w = 0; w < {each}; ++w) {{ {old}const A sum = total[w]; "
         f"made.at[w] = sc_put<{fold.element}>((A)({fold.finish.replace('total', 'sum')})); }}\n"

@@ -5,13 +5,14 @@ from __future__ import annotations
 from math import prod
 
 from scopert_cupy.command import Command, Copy, Emitted, Fill, Operand
+from scopert_cupy.distinct import is_distinct
 from scopert_cupy.emit import Emitter, Request
 from scopert_cupy.emitters.assigning import variable_result
 from scopert_cupy.emitters.folding import Fold, folded, last_rows
 from scopert_cupy.emitters.gathering import SET_STATUS, flat_row, status_parameter
 from scopert_cupy.emitters.segments import MOST
 from scopert_cupy.emitters.sorting import ordered
-from scopert_cupy.emitters.source import INPUT, OUTPUT, Passed, count_of, reading, shape_of
+from scopert_cupy.emitters.source import INPUT, OUTPUT, Passed, count_of, pointwise, reading, shape_of
 from scopert_cupy.prelude import stored
 
 #: Kind of update -> how rows of one index are folded, and what the fold makes of the old value.
@@ -59,6 +60,8 @@ def scattered(
         f"    const unsigned key = inside ? (unsigned)at : {rows}u;"
     )
     parameters: list[Passed] = [(reading(number, "indices"), INPUT[indices]), status_parameter()]
+    if kind in _FOLDS and element is not None and not alike and depth is None and is_distinct(request, indices):
+        return (_each_once(request, kind, target, element, width, count, number, indices, updates),), 0
     order = ordered(count, rows, key, parameters, request.facts, _STATUS_BYTES)
     itemsize = dtype.base.np.itemsize
     if kind == "Update":
@@ -76,6 +79,25 @@ def scattered(
     return (*order.commands, *folding), scratch
 
 
+def _each_once(
+    request: Request, kind: str, target: Operand, element: str, width: int, count: int, number: str, indices: int,
+    updates: int,
+) -> Command:  # fmt: skip
+    """Each index occurs once, or is -1 and passed over: rows are updated where they stand."""
+    finish = _FOLDS[kind][1]
+    body = (
+        f"if ((long long)indices[i / {width}u] < 0) continue;\n"
+        f"    {element}* to = target + (unsigned long long)indices[i / {width}u] * {width}u + i % {width}u;\n"
+        f"    const sc_value<{element}> old = sc_get(*to), total = sc_get(updates[i]);\n"
+        f"    *to = sc_put<{element}>({finish});"
+    )
+    parameters: list[Passed] = [
+        (reading(number, "indices"), INPUT[indices]), (reading(element, "updates"), INPUT[updates]),
+        (f"{element}* target", target),
+    ]  # fmt: skip
+    return pointwise("scatter_once", count * width, parameters, body, request.facts)
+
+
 def _of_variable(kind: str, slices: bool) -> Emitter:
     def emitter(request: Request) -> Emitted | None:
         depth = shape_of(request.inputs[1])[-1] if slices and shape_of(request.inputs[1]) else None
@@ -84,7 +106,7 @@ def _of_variable(kind: str, slices: bool) -> Emitter:
         made = scattered(request, kind, INPUT[0], shape_of(request.inputs[0]), 1, 2, depth)
         if made is None:
             return None
-        return Emitted(made[0], made[1], alias=variable_result(request), status=0 if made[0] else None)
+        return Emitted(made[0], made[1], alias=variable_result(request), status=0 if made[1] else None)
 
     return emitter
 
@@ -99,7 +121,7 @@ def _of_copy(kind: str) -> Emitter:
             return None
         nbytes = count_of(shape) * request.outputs[0].dtype.np.itemsize
         first = (Copy(OUTPUT[0], INPUT[0], nbytes),) if nbytes else ()
-        return Emitted((*first, *made[0]), made[1], status=0 if made[0] else None)
+        return Emitted((*first, *made[0]), made[1], status=0 if made[1] else None)
 
     return emitter
 
@@ -113,7 +135,7 @@ def _of_zeros(request: Request) -> Emitted | None:
         return None
     nbytes = count_of(shape) * request.outputs[0].dtype.np.itemsize
     first = (Fill(OUTPUT[0], 0, nbytes),) if nbytes else ()
-    return Emitted((*first, *made[0]), made[1], status=0 if made[0] else None)
+    return Emitted((*first, *made[0]), made[1], status=0 if made[1] else None)
 
 
 TABLE: dict[str, Emitter] = {
