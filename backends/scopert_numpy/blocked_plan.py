@@ -77,7 +77,8 @@ def _direct(fused: Fused) -> dict[int, int]:
 def _block(fused: Fused, scratch: Sequence[Scratch]) -> tuple[int, ...]:
     columns = prod(fused.extents[fused.rows :])
     # What varies along the rows only takes next to nothing.
-    of_a_row = sum(dtype.itemsize * prod([fused.extents[k] for k in axes if k >= fused.rows]) for axes, dtype in scratch)
+    inner = [(prod([fused.extents[k] for k in axes if k >= fused.rows]), dtype.itemsize) for axes, dtype in scratch]
+    of_a_row = sum(points * size for points, size in inner)
     a_point = of_a_row / max(columns, 1) + 8
     points = min(max(int(_CACHE / a_point), _LEAST_POINTS), _MOST_POINTS)
     left = max(points // max(columns, 1), 1)

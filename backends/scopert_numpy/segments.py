@@ -56,6 +56,14 @@ def update_rows(ufunc: Any, target: Array, places: Array, values: Any) -> None:
         return
     starts = np.flatnonzero(first)
     counts = np.diff(starts, append=places.size)
+    again = counts > 1
+    if 4 * int(counts[again].sum()) < places.size:
+        # Few rows occur more often than once: they get back what they had, and then their updates.
+        repeated = arranged[starts[again]]
+        before = target[repeated]
+        _once(ufunc, target, places, values)
+        target[repeated] = before
+        starts, counts = starts[again], counts[again]
     # Rows with many updates: a reduction along the first of several axes adds row by row, in order.
     many = counts > _MANY
     for start, count in zip(starts[many].tolist(), counts[many].tolist(), strict=True):
@@ -119,24 +127,7 @@ def _unsorted_into(ufunc: Any, first: int, plain: Any) -> Callable[..., Array]:
 _PLAIN = segment_kernels(update_rows)
 _UFUNCS = {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Min": np.minimum, "Max": np.maximum}
 
-def _unsorted_sum_into(xp: Any, data: Array, ids: Array, num_segments: Array, *, out: Array) -> Array:
-    if ids.size and int(ids.max()) >= out.shape[0]:
-        raise IndexError("a segment is out of range")  # the generic kernel says which
-    places, values = ids.reshape(-1), data.reshape((-1, *out.shape[1:]))
-    out.fill(0)
-    if places.size and int(places.min()) < 0:  # they are dropped
-        values, places = values[places >= 0], places[places >= 0]
-    update_rows(np.add, out, places, values)
-    return out
-
-
-def _is_plain_sum(origin: Origin) -> bool:
-    dtype = origin.input_dtypes[0].np
-    return dtype.kind in "fiu" and dtype.itemsize > 2
-
-
 SEGMENTS: tuple[Kernel, ...] = (
-    Kernel("UnsortedSegmentSum", _unsorted_sum_into, _is_plain_sum, out=True),
     *[
         Kernel(prefix + kind, _scatter(ufunc, returns=not prefix.startswith("Resource")), _is_number)
         for kind, ufunc in _UFUNCS.items()
