@@ -19,6 +19,7 @@ from scopert_cupy.staging import Clock
 
 if TYPE_CHECKING:
     from scopert_cupy.executable import CupyExecutable
+    from scopert_cupy.frame import Frame
 
 _T = TypeVar("_T")
 
@@ -79,6 +80,8 @@ class CupyBackend:
         self.lock = threading.RLock()
         self.clock = Clock(device)
         self.residents = Residents()
+        #: Frames whose last run nobody has waited for, and whose steps may have refused their inputs.
+        self.unchecked: list[weakref.ref[Frame]] = []
         self._limit: int | None = None
         self._allocations: weakref.WeakSet[Allocation] = weakref.WeakSet()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter_ns
@@ -128,6 +129,9 @@ class Frame:
         self.device = backend.device
         self.clock = backend.clock
         self.lock = backend.lock
+        #: When a copy of the words that say whether inputs were refused was asked for, and not looked at yet.
+        self.unchecked_since: int | None = None
+        self._unchecked = backend.unchecked
         plan = compiled.plan
         self._variables = [compiled.context.variable(origin) for origin in plan.variables]
         self._sizes = plan.regions.sizes
@@ -316,7 +320,7 @@ class Frame:
             word = self._out[spot.offset : spot.offset + 4].view(np.uint32)
             state = next(state for other, state in self._states if other is scope)
             self._statuses.append((word, work, state))
-        self._reads_back = bool(self._statuses) or any(view is not None for _, view, _ in self._fetches)
+        self._reads_back = any(view is not None for _, view, _ in self._fetches)
 
     # A run.
 
@@ -327,16 +331,23 @@ class Frame:
             self.top.reset()
         if self._feeds or self._parameters:
             self._send(feeds)
+        if self._unchecked:  # before this run's words come back into the same memory
+            self._check_all()
         for bound in self.actions:
             self.act(bound, trace)
         with self.lock:
             if len(self._epilogue):
                 self._epilogue.run()
-            if self._reads_back:
+            if self._reads_back or self._statuses:
                 self.device.copy_out(self._out, self.bases[FETCHES], self._sizes[FETCHES])
+                if self._statuses:
+                    if self.unchecked_since is None:
+                        self._unchecked.append(weakref.ref(self))
+                    self.unchecked_since = self.clock.count
+            if self._reads_back:
                 self.clock.wait()
-        if self._statuses:
-            self._check_statuses()
+        if self._unchecked:
+            self._check_all()
         return self._results()
 
     def _send(self, feeds: Sequence[Any]) -> None:
@@ -501,6 +512,25 @@ class Frame:
             raise StepFailed(step, inputs) from error
 
     # Results.
+
+    def _check_all(self) -> None:
+        """Looks at what came back: of this run if it has been waited for, and of earlier ones that were not."""
+        found = []
+        with self.lock:
+            for reference in self._unchecked.copy():
+                frame = reference()
+                if frame is None:
+                    self._unchecked.remove(reference)
+                elif frame.compiled.context is self.compiled.context and frame.has_come_back():
+                    self._unchecked.remove(reference)
+                    frame.unchecked_since = None
+                    found.append(frame)
+        for frame in found:
+            frame._check_statuses()
+
+    def has_come_back(self) -> bool:
+        """Whether the words of its last run can be looked at."""
+        return self.unchecked_since is not None and self.unchecked_since < self.clock.count
 
     def _check_statuses(self) -> None:
         refused = [(work, state) for word, work, state in self._statuses if word[0]]

@@ -161,6 +161,26 @@ def test_an_index_out_of_range(known):
         assert session.run(rows, feeds).tolist() == np.ones((3, 2)).tolist()
 
 
+def test_an_index_out_of_range_in_a_run_that_nobody_waits_for(device):
+    """A later run of the session says so; the update is left out."""
+    indices = tf.placeholder(tf.int32, [2])
+    v = tf.get_variable("v", [4], initializer=tf.zeros_initializer())
+    step = tf.scatter_add(v, indices, tf.ones([2])).op
+    with tf.Session(backend="cupy") as session:
+        session.run(v.initializer)
+        session.run(step, {indices: [0, 1]})
+        waits = device.count("synchronize")
+        session.run(step, {indices: [2, 9]})
+        assert waits() == 0
+        with pytest.raises(tf.errors.InvalidArgumentError, match="ScatterAdd|indices"):
+            session.run(v)
+        assert session.run(v).tolist() == [1, 1, 1, 0]
+        session.run(step, {indices: [7, 3]})
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            for _ in range(4):
+                session.run(step, {indices: [0, 0]})
+
+
 def test_an_error_of_a_step_names_it():
     x = tf.placeholder(tf.float32, [2], name="x")
     with tf.name_scope("checks"):
