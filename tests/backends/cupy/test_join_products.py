@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,6 @@ from scopert_cupy.join_products import join_products
 import scopert as tf
 from scopert.program.passes.pipeline import PIPELINE, optimised
 from scopert.program.verify import verify
-from scopert.runtime.backends import forget_backends
 
 RNG = np.random.RandomState(5)
 
@@ -161,26 +160,16 @@ def _executables(session: Any) -> list[str]:
     return [str(made) for found in session._executables.values() for made in getattr(found, "_found", {}).values()]
 
 
-@pytest.fixture
-def host(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    """Sessions on the host device."""
-    forget_backends()
-    monkeypatch.setenv("SCOPERT_CUPY_DEVICE", "host")
-    yield monkeypatch
-    monkeypatch.undo()
-    forget_backends()
-
-
 @pytest.mark.parametrize(("dtype", "biases", "tolerance"), [
     (tf.float32, None, 1e-5), (tf.float64, None, 1e-12), (tf.bfloat16, None, 0.1), (tf.float16, tf.float32, 0.02),
 ])  # fmt: skip
 def test_joined_and_not_joined_train_alike(
-    dtype: Any, biases: Any, tolerance: float, host: pytest.MonkeyPatch
+    dtype: Any, biases: Any, tolerance: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     joined, lines = _train(dtype, biases=biases)
     assert any("MatMul+bias+gelu" in line for line in lines)
     assert sum("MatMul+bias+relu" in line for line in lines) >= 2
-    host.setenv("SCOPERT_CUPY_EPILOGUES", "0")
+    monkeypatch.setenv("SCOPERT_CUPY_EPILOGUES", "0")
     apart, lines = _train(dtype, biases=biases)
     assert not any("MatMul+" in line for line in lines)
     np.testing.assert_allclose(joined, apart, rtol=tolerance)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from typing import Any
 
 import ml_dtypes
@@ -21,7 +20,6 @@ from scopert_cupy.rule_source import Untraceable, ways
 import scopert as tf
 from scopert.backend import TOGETHER, Origin, Program, Step, Together, Value
 from scopert.ops.training_ops import FULL, TRAINING_OPS, update_of
-from scopert.runtime.backends import forget_backends
 
 OPS = sorted(op for op in TRAINING_OPS if update_of(op) is not None)
 #: Their rules use numbers as Python numbers, which only eager kernels can.
@@ -208,16 +206,6 @@ def test_a_rule_that_looks_at_numbers_becomes_branches() -> None:
     assert found[2].changed == ("x0",)
 
 
-@pytest.fixture
-def host(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Sessions on the host device."""
-    forget_backends()
-    monkeypatch.setenv("SCOPERT_CUPY_DEVICE", "host")
-    yield
-    monkeypatch.undo()
-    forget_backends()
-
-
 OPTIMIZERS: dict[str, Any] = {
     "adam": lambda: tf.train.AdamOptimizer(0.01),
     "momentum": lambda: tf.train.MomentumOptimizer(tf.train.exponential_decay(0.1, tf.train.get_or_create_global_step(), 2, 0.5), 0.9),
@@ -229,7 +217,7 @@ OPTIMIZERS: dict[str, Any] = {
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 @pytest.mark.parametrize("resource", [False, True], ids=["reference", "resource"])
-def test_a_model_trains_as_on_numpy(name: str, resource: bool, host: None) -> None:
+def test_a_model_trains_as_on_numpy(name: str, resource: bool) -> None:
     found, launches = {}, []
     for backend in ("numpy", "cupy"):
         with tf.Graph().as_default():

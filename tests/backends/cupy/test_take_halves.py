@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,23 +13,12 @@ from scopert_cupy.take_halves import take_halves
 import scopert as tf
 from scopert.program.passes.pipeline import DEVICE_PIPELINE, optimised
 from scopert.program.verify import verify
-from scopert.runtime.backends import forget_backends
 
 OPTIMIZERS: dict[str, Any] = {
     "adam": lambda: tf.train.AdamOptimizer(0.01),
     "momentum": lambda: tf.train.MomentumOptimizer(0.1, 0.9),
     "ftrl": lambda: tf.train.FtrlOptimizer(0.1, l1_regularization_strength=0.01),
 }
-
-
-@pytest.fixture
-def host(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    """Sessions on the host device."""
-    forget_backends()
-    monkeypatch.setenv("SCOPERT_CUPY_DEVICE", "host")
-    yield monkeypatch
-    monkeypatch.undo()
-    forget_backends()
 
 
 def _net(half: Any, name: str) -> tuple[Any, Any, Any]:
@@ -49,11 +37,11 @@ def _net(half: Any, name: str) -> tuple[Any, Any, Any]:
 
 @pytest.mark.parametrize("half", [tf.bfloat16, tf.float16], ids=lambda dtype: dtype.name)
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_to_the_bit_as_with_a_cast(name: str, half: Any, host: pytest.MonkeyPatch) -> None:
+def test_to_the_bit_as_with_a_cast(name: str, half: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     found = []
     for takes in (True, False):
         if not takes:
-            host.setattr(passes, "take_halves", lambda program: program)
+            monkeypatch.setattr(passes, "take_halves", lambda program: program)
         with tf.Graph().as_default():
             x, loss, train = _net(half, name)
             feed = {x: np.random.RandomState(1).normal(size=(6, 50))}
