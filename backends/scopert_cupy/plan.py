@@ -294,6 +294,8 @@ class _ScopePlanner:
     """Plans one program: the whole, or the body of a loop."""
 
     def __init__(self, planner: _Planner, program: Program, top: bool) -> None:
+        if not top:  # its layout is one of a workspace of its own, which there is not: every value gets a place
+            program = replace(program, memory=None)
         self._planner = planner
         self._regions = planner._regions
         self._program = program
