@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from scopert.backend import READ, Program, Step, Value
+from scopert.backend import READ, Fused, Program, Step, Value
 from scopert_numpy.handed_out import HandedOut
 from scopert_numpy.into_places import copier
 from scopert_numpy.native.dispatch import Dispatcher, dispatcher, knows_arrays
 from scopert_numpy.native.engine import Job
-from scopert_numpy.native.step_jobs import Place, StepJobs, copy_job, given_place, is_movable
+from scopert_numpy.native.step_jobs import (
+    PRODUCTS,
+    Place,
+    StepJobs,
+    added_to,
+    copy_job,
+    given_place,
+    is_movable,
+    is_plain_sum,
+)
 from scopert_numpy.steps import Binder, Row
 from scopert_numpy.straight import ANY, LASTING, ROW, Straight, chunks_for
 from scopert_numpy.threads import pool
@@ -70,7 +80,11 @@ class StraightRows:
         self._elsewhere = self._wanted | {
             slot for step in program.steps if not self._jobs.knows(step) for slot in step.inputs
         }
-        self._used = self._wanted.union(*[step.inputs for step in program.steps])
+        self._uses = Counter(self._wanted)
+        for step in program.steps:
+            self._uses.update(step.inputs)
+        # By slot, the part of the straight that is being made that fills it.
+        self._made_by: dict[int, int] = {}
 
     def _outside(self, slot: int) -> None:
         """Notes that rows fill a slot."""
@@ -119,7 +133,7 @@ class StraightRows:
         """The stack gives memory before the straight runs, which fills it."""
         handle, slot = step.inputs
         place, output = self._places.get(slot), step.outputs[0]
-        if place is None or not is_movable(place.view) or (output in self._used and place.slot is not None):
+        if place is None or not is_movable(place.view) or (self._uses[output] and place.slot is not None):
             return False
         shape, dtype = place.view.shape, place.view.dtype
         memory = len(self.known)
@@ -198,9 +212,13 @@ class StraightRows:
                 new = self._handed.get(slot)
                 fresh.append((slot, partial(np.empty, shape, dtype) if new is None else new.new))
                 outputs.append(given_place(slot, shape, dtype))
-        jobs = self._jobs.make(step, [place for place in inputs if place is not None], outputs)
+        jobs = self._summed(step, outputs)
+        if jobs is None:
+            jobs = self._jobs.make(step, [place for place in inputs if place is not None], outputs)
         if jobs is None:
             return False
+        for slot in step.outputs:
+            self._made_by[slot] = len(self._parts)
         self._parts.append((step, jobs))
         self._fresh += fresh
         for slot, place in zip(step.outputs, outputs, strict=True):
@@ -210,6 +228,44 @@ class StraightRows:
             elif slot in own:
                 self.known[slot] = own[slot]
         return True
+
+    def _summed(self, step: Step, outputs: Sequence[Place]) -> list[Job] | None:
+        """The jobs of a sum of matrix products: each product adds to what there is; None if it is no such sum."""
+        body = step.body
+        if not isinstance(body, Fused) or len(outputs) != 1 or not is_plain_sum(body):
+            return None
+        terms = [slot for slot in step.inputs if not self._is_product(slot)]
+        products = sorted([slot for slot in step.inputs if slot not in terms], key=self._made_by.__getitem__)
+        if not products or len(terms) > 1 or len(set(step.inputs)) != len(step.inputs):
+            return None
+        first = self._made_by[products[0]]
+        if terms:
+            (term,) = terms
+            target = self._places[term]
+            here = target.slot is None and target.address == outputs[0].address and outputs[0].slot is None
+            # The sum takes the term's memory: who wants it besides steps wants the sum.
+            if not here or self._uses[term] - (term in self._wanted) != 1 or self._made_by.get(term, -1) >= first:
+                return None
+        else:
+            target = self._places[products[0]]
+        output = outputs[0]
+        for slot in products:
+            number = self._made_by[slot]
+            if terms or slot != products[0]:
+                maker, (job,) = self._parts[number]
+                self._parts[number] = (maker, [added_to(job, target)])
+        if output.slot is None and target.slot is None and output.address == target.address:
+            return []
+        copy = copy_job(target, output.part(output.view.reshape(target.view.shape)), self._jobs.chunks)
+        return None if copy is None else [copy]
+
+    def _is_product(self, slot: int) -> bool:
+        """Whether a slot is a matrix product of the straight that is being made, for one use."""
+        number = self._made_by.get(slot)
+        if number is None or self._uses[slot] != 1:
+            return False
+        step, jobs = self._parts[number]
+        return step.op in PRODUCTS and len(jobs) == 1 and step.outputs == (slot,)
 
     def _made(self, slot: int, filled: set[int]) -> None:
         self._places[slot] = Place(self._views[slot])
@@ -252,7 +308,7 @@ class StraightRows:
             self._jobs.failed.clear()
             outputs = tuple([slot for slot, _ in self._fresh])
             self._rows.append((straight, tuple(given), outputs, False, (), self._parts[0][0]))
-        self._before, self._parts, self._fresh = [], [], []
+        self._before, self._parts, self._fresh, self._made_by = [], [], [], {}
 
     def end_part(self, copies: Sequence[tuple[int, int]]) -> list[Row]:
         """The rows of a part of the program; at its end, slots are copied to the places of others."""

@@ -147,3 +147,24 @@ def test_stacks_of_products(batch):
     with tf.Session() as sess:
         found = sess.run(tf.matmul(left, right, adjoint_b=True), {left: a, right: b})
     np.testing.assert_allclose(found, a @ b.swapaxes(-1, -2), atol=1e-12)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(1, 5), st.booleans(), st.booleans(), st.booleans())
+def test_sums_of_products(count, starts, twice, fetched):
+    rng = np.random.RandomState(count)
+    with tf.Graph().as_default():
+        x = tf.placeholder(tf.float32, [count, 40, 30])
+        w = tf.Variable(rng.randn(30, 50), dtype=tf.float32)
+        products = [tf.matmul(tf.tanh(step), w) for step in tf.unstack(x)]
+        start = tf.exp(-tf.abs(x[0] @ w)) if starts else None
+        total = tf.add_n([*products, start] if starts else products)
+        y = total + (products[-1] * 0.5 if twice else 1.0)
+        fetches = [y, tf.gradients(y, w)[0], *([products[0]] if fetched else [])]
+        feed = rng.randn(count, 40, 30)
+        with tf.Session() as sess, plain_session() as plain:
+            for session in (sess, plain):
+                session.run(w.initializer)
+            for _ in range(2):
+                for one, other in zip(sess.run(fetches, {x: feed}), plain.run(fetches, {x: feed}), strict=True):
+                    np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-3)

@@ -296,6 +296,10 @@ class _Placing:
         return source in self._whole and self._sizes[source] == self._sizes[output] > 0
 
 
+# Every printer computes these in one go, element by element.
+_AT_ONCE = frozenset({"add", "sub", "mul", "div"})
+
+
 def reads_before_writing(body: Fused, load: int, store: int) -> bool:
     """Whether an output may lie where an input lies.
 
@@ -313,7 +317,7 @@ def reads_before_writing(body: Fused, load: int, store: int) -> bool:
     if loads.intersection(other.node for other in body.stores):
         return False
     for number, node in enumerate(body.nodes):
-        if number >= stored and loads.intersection(node.args):
+        if number >= stored and loads.intersection(node.args) and not (number == stored and node.op in _AT_ONCE):
             return False
         if any(body.nodes[arg].op in REDUCTIONS for arg in node.args):
             return False
