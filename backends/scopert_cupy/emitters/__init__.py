@@ -6,6 +6,7 @@ from scopert_cupy.emit import Emitter
 from scopert_cupy.emitters import (
     arguments,
     assigning,
+    complexes,
     convolving,
     depthwise,
     diagonals,
@@ -22,6 +23,7 @@ from scopert_cupy.emitters import (
     random,
     ranking,
     reductions,
+    resizing,
     reversing,
     scanning,
     scattering,
@@ -60,4 +62,6 @@ TABLE: dict[str, Emitter] = {
     **depthwise.TABLE,
     **distinct.TABLE,
     **sparse_updates.TABLE,
+    **resizing.TABLE,
+    **complexes.TABLE,
 }

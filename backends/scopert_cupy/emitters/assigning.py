@@ -9,7 +9,7 @@ import numpy as np
 from scopert_cupy.command import Copy, Emitted, Operand
 from scopert_cupy.emit import Emitter, Request
 from scopert_cupy.emitters.copying import Move, contiguous, moved
-from scopert_cupy.emitters.source import INPUT, Passed, count_of, pointwise, shape_of, widest
+from scopert_cupy.emitters.source import INPUT, Passed, count_of, index_type, pointwise, shape_of, widest
 from scopert_cupy.emitters.views import constants, cut_out
 from scopert_cupy.prelude import stored
 
@@ -52,7 +52,8 @@ def _updated(operation: str) -> Emitter:
         # The value may be the variable itself: no promise that they lie apart.
         parameters: list[Passed] = [(f"{element}* variable", INPUT[0]), (f"const {element}* value", INPUT[1])]
         stem, width = f"assign_{operation}", each * itemsize
-        launched = pointwise(stem, count // each, parameters, body, request.facts, width=width)
+        kind = index_type(count)
+        launched = pointwise(stem, count // each, parameters, body, request.facts, width=width, kind=kind)
         return Emitted((launched,), alias=variable_result(request))
 
     return emitter

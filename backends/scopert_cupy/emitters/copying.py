@@ -10,12 +10,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import prod
+from typing import Any
+
+import numpy as np
 
 from scopert.backend import Access
 from scopert_cupy.command import Argument, Command, Copy, Function, Launch, Operand
 from scopert_cupy.device import Facts
 from scopert_cupy.emitters.source import THREADS, blocks, decode, define, index_type, launch, strided, widest, word
 
+#: Arrays up to so many elements may stand in for others in memory.
+COUNTABLE = 1 << 22
 #: Side of the squares that a transposition carries through shared memory.
 SIDE = 32
 #: Pieces that one launch copies.
@@ -46,6 +51,16 @@ def row_major(shape: Sequence[int]) -> tuple[int, ...]:
     for axis in reversed(range(len(shape) - 1)):
         strides[axis] = strides[axis + 1] * shape[axis + 1]
     return tuple(strides)
+
+
+def stand_in(shape: Sequence[int]) -> Any:
+    """A NumPy array of bytes of which views can be made, to see where their elements lie; nobody may read it.
+
+    A small one has memory of its own. A large one has none: so it takes none.
+    """
+    if prod(shape) <= COUNTABLE:
+        return np.empty(tuple(shape), np.uint8)
+    return np.lib.stride_tricks.as_strided(np.empty(1, np.uint8), tuple(shape), row_major(shape))
 
 
 def contiguous(shape: Sequence[int]) -> Access:

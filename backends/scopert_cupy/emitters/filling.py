@@ -32,9 +32,9 @@ def filled(
     each = max(1, widest(count * itemsize) // itemsize)
     body = f"sc_pack<{element}, {each}> all;\n    for (int k = 0; k < {each}; ++k) all.at[k] = {value};\n    "
     body += f"sc_store<{each}>(target + i * {each}, all);"
-    return pointwise(
-        "fill", count // each, [(writing(element, "target"), target), *more], body, facts, width=each * itemsize
-    )
+    parameters = [(writing(element, "target"), target), *more]
+    width = each * itemsize
+    return pointwise("fill", count // each, parameters, body, facts, width=width, kind=index_type(count))
 
 
 def _fill(request: Request) -> Emitted | None:

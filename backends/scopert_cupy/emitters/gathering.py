@@ -79,7 +79,7 @@ def flat_row(indices: str, limits: tuple[int, ...], number: str) -> str:
     lines = ["long long at = 0; bool inside = true;"]
     for axis, (limit, stride) in enumerate(zip(limits, strides, strict=True)):
         lines.append(
-            f"{{ const long long k = (long long){indices}[{number} * {len(limits)}u + {axis}u]; "
+            f"{{ const long long k = (long long){indices}[(unsigned long long){number} * {len(limits)}u + {axis}u]; "
             f"inside = inside && k >= 0 && k < {limit}ll; at += k * {stride}ll; }}"
         )
     return " ".join(lines)

@@ -10,7 +10,7 @@ import numpy as np
 from scopert.backend import Access
 from scopert_cupy.command import Emitted
 from scopert_cupy.emit import Emitter, Request
-from scopert_cupy.emitters.copying import Move, contiguous, moved, row_major
+from scopert_cupy.emitters.copying import Move, contiguous, moved, row_major, stand_in
 from scopert_cupy.emitters.picking import picked, row_words
 from scopert_cupy.emitters.source import INPUT, OUTPUT, done, shape_of
 
@@ -25,7 +25,7 @@ def _depth(request: Request) -> Emitted | None:
     size, layout = request.attrs["block_size"], request.attrs["data_format"]
     last = (layout.decode() if isinstance(layout, bytes) else layout) == "NHWC"
     shape = shape_of(request.inputs[0])
-    x = np.empty(shape, np.uint8)
+    x = stand_in(shape)
     x = x if last else np.moveaxis(x, 1, 3)
     _, height, width, depth = x.shape
     if request.step.op == "SpaceToDepth":

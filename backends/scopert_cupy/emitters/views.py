@@ -14,8 +14,9 @@ from scopert.backend import Access, bind
 from scopert.ops.array_strided import Masks, python_index
 from scopert_cupy.command import Copy, Emitted, Operand
 from scopert_cupy.emit import Emitter, Request
-from scopert_cupy.emitters.copying import moved, reordered
-from scopert_cupy.emitters.source import INPUT, OUTPUT, count_of, done
+from scopert_cupy.emitters.copying import COUNTABLE, moved, reordered, stand_in
+from scopert_cupy.emitters.source import INPUT, OUTPUT, count_of, done, pointwise, reading, shape_of
+from scopert_cupy.prelude import stored
 
 
 def _alias(request: Request) -> Emitted | None:
@@ -37,6 +38,16 @@ def _ensured(request: Request) -> Emitted | None:
     return _alias(request)
 
 
+def _checked(request: Request) -> Emitted | None:
+    """An alias; what is not finite sets the status."""
+    made, element, count = _alias(request), stored(request.inputs[0].dtype), count_of(request.inputs[0].shape)
+    if made is None or element is None or not count:
+        return made
+    parameters = [(reading(element, "x"), INPUT[0]), ("int* status", Operand("scratch", 0))]
+    check = pointwise("check", count, parameters, "if (!sc_isfinite(sc_get(x[i]))) *status = 1;", request.facts)
+    return Emitted((check,), scratch=4, alias=made.alias, status=0)
+
+
 def _reshaped(request: Request) -> Emitted | None:
     """An alias, if the shape is known to fit."""
     return _alias(request) if request.constant(1) is not None else None
@@ -49,19 +60,13 @@ class _Views:
         return np.asarray if name in ("array", "ascontiguousarray") else getattr(np, name)
 
 
-#: Up to so many elements, a lone element of an input is found by its value.
-_COUNTABLE = 1 << 22
-
-
 def probe(request: Request, position: int) -> list[Access] | None:
     """Where the elements of each output lie in the input at `position`, by the op's own kernel.
 
     Returns None if the kernel raises (it will raise in the run, too, with its own words), needs the value of
     another input that is not a constant, or copies.
     """
-    shape = request.inputs[position].shape
-    assert shape is not None
-    source = np.empty([n or 0 for n in shape], np.uint8)
+    source = stand_in(shape_of(request.inputs[position]))
     results = _applied(request, position, source)
     if results is None:
         return None
@@ -69,7 +74,7 @@ def probe(request: Request, position: int) -> list[Access] | None:
     for number, array in enumerate(results):
         if not isinstance(array, np.ndarray):
             # One element is returned by value: so number them all.
-            if source.size > _COUNTABLE:
+            if source.size > COUNTABLE:
                 return None
             numbered = _applied(request, position, np.arange(source.size).reshape(source.shape))
             assert numbered is not None
@@ -105,7 +110,7 @@ def cut_out(request: Request, shape: tuple[int, ...]) -> tuple[tuple[int, ...], 
     if begin is None or end is None or strides is None:
         return None
     names = ("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask")
-    whole = np.empty(shape, np.uint8)
+    whole = stand_in(shape)
     try:
         index = python_index(begin, end, strides, Masks(*[request.attrs[name] for name in names]))
         # A lone element is returned as a view if the index has an ellipsis.
@@ -163,6 +168,7 @@ TABLE: dict[str, Emitter] = {
          "PlaceholderWithDefault", "Squeeze"), _alias,
     ),
     "EnsureShape": _ensured,
+    "CheckNumerics": _checked,
     "Reshape": _reshaped,
     "ExpandDims": _reshaped,
     **dict.fromkeys(("Slice", "StridedSlice", "Transpose", "ReverseV2", "Reverse", "BroadcastTo", "MatrixDiagPart",

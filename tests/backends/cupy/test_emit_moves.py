@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from backends.cupy.checking import check, kept
 from backends.cupy.recorded import of_table, record
 from ops.conformance import FLOATS, HALVES, Case, Many
+from scopert_cupy.command import Launch
+from scopert_cupy.emit import emit
 from scopert_cupy.emitters import (
+    TABLE,
     assigning,
+    complexes,
     diagonals,
     filling,
     gathering,
     joining,
     padding,
+    resizing,
     reversing,
     space,
     views,
@@ -24,6 +30,7 @@ from scopert_cupy.emitters import (
 FILES = {
     "views": views, "joining": joining, "padding": padding, "space": space, "filling": filling,
     "diagonals": diagonals, "gathering": gathering, "reversing": reversing, "assigning": assigning,
+    "resizing": resizing, "complexes": complexes,
 }  # fmt: skip
 #: Ops that a program never has when it runs: their value is known before, or a pass takes them away.
 FOLDED = frozenset({"Rank", "ShapeN", "StopGradient", "PreventGradient", "Snapshot"})
@@ -79,3 +86,25 @@ def test_larger_shapes() -> None:
 def test_every_access_is_checked() -> None:
     """Bounds, alignment and races of each access, in one order."""
     check(record(kept(case.op for case in CASES), CASES), checked=True)
+
+
+def _emitted_at(op: str, factor: int) -> list[str]:
+    """Sources of the functions of a step whose arrays are `factor` times as long along the first axis."""
+    for step in of_table()[op]:
+        request = step.request
+        used = {slot for slot in (*request.step.inputs, *request.step.outputs) if slot not in request.program.constants}
+        values = tuple([
+            replace(v, shape=(v.shape[0] * factor, *v.shape[1:])) if v.number in used and v.shape else v
+            for v in request.program.values
+        ])  # fmt: skip
+        made = emit(replace(request, program=replace(request.program, values=values)), TABLE)
+        found = [c.function.source for c in made.commands if isinstance(c, Launch)] if made is not None else []
+        if found:
+            return found
+    raise AssertionError(f"no step of {op} can be so long")
+
+
+@pytest.mark.parametrize("op", ["Pad", "ReverseV2", "Pack", "OnesLike", "GatherNd", "MatrixBandPart", "AssignAdd"])
+def test_large_arrays_are_counted_in_64_bits(op: str) -> None:
+    assert all("unsigned long long i =" not in text for text in _emitted_at(op, 1))
+    assert any("unsigned long long i =" in text for text in _emitted_at(op, 2**30))
