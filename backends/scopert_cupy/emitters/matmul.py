@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from scopert.backend import InvalidArgumentError
 from scopert_cupy.command import Command, Emitted, Fill, Gemm, Launch, Matrix, Operand
 from scopert_cupy.emit import Emitter, Request
 from scopert_cupy.prelude import define, stored
@@ -39,7 +40,7 @@ def precision_of(asked: object) -> str:
 
     Raises
     ------
-    ValueError
+    InvalidArgumentError
         If it is none of `PRECISIONS`.
     """
     where = f"the attribute {PRECISION_ATTRIBUTE}"
@@ -48,7 +49,7 @@ def precision_of(asked: object) -> str:
     if isinstance(asked, bytes):
         asked = asked.decode()
     if asked not in PRECISIONS:
-        raise ValueError(f"{where} must be one of {', '.join(PRECISIONS)}, got {asked!r}")
+        raise InvalidArgumentError(None, None, f"{where} must be one of {', '.join(PRECISIONS)}, got {asked!r}")
     return str(asked)
 
 

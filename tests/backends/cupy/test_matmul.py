@@ -133,8 +133,25 @@ def test_precision_is_explicit(monkeypatch: pytest.MonkeyPatch) -> None:
     assert precision(a, _matmul_precision=b"float32") == "float32"
     assert precision(a.astype(np.float64)) == "float32"  # only float32 can be multiplied as something else
     monkeypatch.setenv("SCOPERT_MATMUL_PRECISION", "fast")
-    with pytest.raises(ValueError, match="SCOPERT_MATMUL_PRECISION must be one of float32, tf32, bf16, got 'fast'"):
+    text = "SCOPERT_MATMUL_PRECISION must be one of float32, tf32, bf16, got 'fast'"
+    with pytest.raises(tf.errors.InvalidArgumentError, match=text):
         precision(a)
+    x = tf.placeholder(tf.float32, [2, 2])
+    with tf.Session(backend="cupy") as session, pytest.raises(tf.errors.InvalidArgumentError, match=text):
+        session.run(tf.matmul(x, x), {x: a})
+
+
+def test_precision_changes_the_result_as_it_should(monkeypatch: pytest.MonkeyPatch) -> None:
+    a, b = (RNG.standard_normal((40, 40)).astype(np.float32) for _ in range(2))
+    exact, errors = a.astype(np.float64) @ b.astype(np.float64), {}
+    for asked in ("float32", "tf32", "bf16"):
+        monkeypatch.setenv("SCOPERT_MATMUL_PRECISION", asked)
+        with tf.Graph().as_default():
+            x, y = (tf.placeholder(tf.float32, [40, 40]) for _ in range(2))
+            with tf.Session(backend="cupy") as session:
+                found = session.run(tf.matmul(x, y), {x: a, y: b})
+        errors[asked] = float(np.abs(found - exact).max())
+    assert errors["float32"] < 1e-5 < errors["tf32"] < 2e-2 < errors["bf16"] < 0.3, errors
 
 
 def test_precision_of_one_operation() -> None:
