@@ -12,9 +12,10 @@ from scopert_numpy.optimizers import OPTIMIZERS
 from scopert_numpy.pooling import POOLINGS
 from scopert_numpy.random import RANDOM_NUMBERS
 from scopert_numpy.segments import SEGMENTS
+from scopert_numpy.unique import UNIQUE
 
 KERNELS: tuple[Kernel, ...] = (
-    *MATMULS, *CONVOLUTIONS, *DEPTHWISE, *POOLINGS, *OPTIMIZERS, *RANDOM_NUMBERS, *SEGMENTS, *ALONG, *INTO,
+    *MATMULS, *CONVOLUTIONS, *DEPTHWISE, *POOLINGS, *OPTIMIZERS, *RANDOM_NUMBERS, *SEGMENTS, *UNIQUE, *ALONG, *INTO,
 )  # fmt: skip
 
 __all__ = ["KERNELS"]

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from scopert.backend import Kernel
-from scopert.ops.training_ops import dense_kernels
+from scopert.ops.training_ops import dense_kernels, sparse_kernels
 from scopert_numpy.block_rules import BLOCK, BlockRule
+from scopert_numpy.native import unavailable
 from scopert_numpy.threads import pool
 from scopert_numpy.tracing import Untraceable
 
@@ -29,6 +30,7 @@ _GRAIN = 1 << 16
 SUPPORTED = frozenset({np.dtype(np.float32), np.dtype(np.float64)})
 
 _found: dict[tuple[Any, ...], Any] = {}
+_by_rows: dict[tuple[Any, ...], Any] = {}
 _on_blocks: dict[tuple[Any, ...], Any] = {}
 _lock = threading.Lock()
 
@@ -67,8 +69,6 @@ def compiled(rule: Rule, states: int, full: tuple[bool, ...], dtype: Any, flags:
         return _found[key]
     except KeyError:
         pass
-    from scopert_numpy.native import unavailable
-
     made = None
     if unavailable() is None and any(full):
         from scopert_numpy.native.flat import elementwise
@@ -105,6 +105,36 @@ def _itself(rule: Rule, states: int, full: Sequence[bool], flags: dict[str, bool
     return prepared
 
 
-OPTIMIZERS: tuple[Kernel, ...] = tuple([Kernel(op, kernel) for op, kernel in dense_kernels(apply).items()])
+def apply_rows(
+    rule: Rule, xp: Any, views: list[Array], indices: Array, others: Sequence[Any], flags: dict[str, bool]
+) -> bool:
+    """Applies a rule to rows of the views, one index after the other; false where there is no machine code for it."""
+    var, dtype = views[0], views[0].dtype
+    if unavailable() is not None or dtype not in SUPPORTED or not var.ndim or not var.size:
+        return False
+    if not all(view.flags.c_contiguous and view.dtype == dtype and view.shape == var.shape for view in views):
+        return False
+    full = tuple([isinstance(item, np.ndarray) and item.ndim > 0 for item in others])
+    if sum(full) != 1:
+        return False
+    key = (rule, len(views), full, dtype, indices.dtype, tuple(flags.items()))
+    if key not in _by_rows:
+        from scopert_numpy.native.row_updates import row_rule
+
+        with _lock:
+            _by_rows[key] = row_rule(rule, len(views), full, dtype, indices.dtype, flags)
+    machine = _by_rows[key]
+    if machine is None:
+        return False
+    if indices.size:
+        arrays = [np.ascontiguousarray(item, dtype) if each else item for item, each in zip(others, full, strict=True)]
+        machine(views, np.ascontiguousarray(indices), arrays)
+    return True
+
+
+OPTIMIZERS: tuple[Kernel, ...] = (
+    *[Kernel(op, kernel) for op, kernel in dense_kernels(apply).items()],
+    *[Kernel(op, kernel) for op, kernel in sparse_kernels(apply_rows).items()],
+)
 
 __all__ = ["BLOCK", "OPTIMIZERS", "SUPPORTED", "apply", "compiled", "on_blocks"]

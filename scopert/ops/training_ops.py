@@ -85,7 +85,14 @@ def check_same_shape(variable: Any, array: Any, name: str) -> None:
         )  # fmt: skip
 
 
-def _sparse_kernel(rule: _Rule, names: list[str], states: int, flags: tuple[str, ...], resource: bool) -> Any:
+#: ``apply_rows(rule, xp, views, indices, others, flags)`` does the same for rows of the views; false if it cannot.
+ApplyRows = Callable[[_Rule, Any, list[Any], Any, Sequence[Any], dict[str, bool]], bool]
+
+
+def _sparse_kernel(
+    rule: _Rule, names: list[str], states: int, flags: tuple[str, ...], resource: bool,
+    apply_rows: ApplyRows | None = None,
+) -> Any:  # fmt: skip
     at_indices, at_grad = names.index("indices"), names.index("grad")
 
     def kernel(xp: Any, *inputs: Any, **given: bool) -> Any:
@@ -93,6 +100,10 @@ def _sparse_kernel(rule: _Rule, names: list[str], states: int, flags: tuple[str,
         views = [ref.write_view() for ref in refs]
         _check_rows(xp, views[0], indices, grad)
         others = list(inputs[states:])
+        if apply_rows is not None:
+            rest = [item for index, item in enumerate(others) if index != at_indices - states]
+            if apply_rows(rule, xp, views, indices, rest, given):
+                return None if resource else refs[0]
         for chosen in _rounds(xp, indices):
             rows = indices if chosen is None else indices[chosen]
             others[at_grad - states] = grad if chosen is None else grad[chosen]
@@ -200,6 +211,11 @@ def row_update_of(op: str) -> Update | None:
 def dense_kernels(apply: Apply) -> dict[str, Any]:
     """The kernels of the ops that update whole variables, by op, on top of a way to apply a rule."""
     return {name: _dense_kernel(*row, apply) for name, row in _DENSE.items()}
+
+
+def sparse_kernels(apply_rows: ApplyRows) -> dict[str, Any]:
+    """The kernels of the ops that update rows of variables, by op, on top of a way to apply a rule to rows."""
+    return {name: _sparse_kernel(*row, apply_rows) for name, row in _SPARSE.items()}
 
 
 def _define(

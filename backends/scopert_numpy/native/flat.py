@@ -46,7 +46,7 @@ end:
 """
 
 
-class _FlatPrinter(_Printer):
+class FlatPrinter(_Printer):
     """``void name(void** buffers, i64 lo, i64 hi, i64 chunk)`` over elements instead of units."""
 
     def text(self) -> str:
@@ -66,7 +66,7 @@ class Elementwise:
 
     def __init__(self, fused: Fused, states: int, full: Sequence[bool], dtype: DType) -> None:
         plan = make_plan(fused, jit.host().vector_bits)
-        text = _FlatPrinter("flat", plan, [dtype] * len(fused.loads), [dtype] * states, jit.host().vector_bits).text()
+        text = FlatPrinter("flat", plan, [dtype] * len(fused.loads), [dtype] * states, jit.host().vector_bits).text()
         self._library = jit.compile_text(text + _OVER)
         self._address = self._library.address("flat")
         self._address_over = self._library.address("over")

@@ -20,15 +20,23 @@ from scopert_numpy.threads import pool
 #: Combinations of a row and its update, as primitives; "set" stores the update.
 UPDATES = frozenset({"add", "sub", "mul", "div", "min", "max", "set"})
 TYPES = frozenset({float32, float64, int32, int64})
-#: So many rows ahead, memory is asked for.
-_AHEAD = 8
+#: Memory is asked for so many rows ahead.
+AHEAD = 8
 #: Target rows are dealt to the threads in so many classes.
 _CLASSES = 64
 _LINE = 64
 #: About what a row costs besides its bytes, and a byte, in nanoseconds: rows lie far apart.
 _ROW, _BYTE = 8.0, 0.15
-_WORDS = {np.dtype(np.int32): "i32", np.dtype(np.int64): "i64"}
+WORDS = {np.dtype(np.int32): "i32", np.dtype(np.int64): "i64"}
 _ELEMENTS = {1: "i8", 2: "i16", 4: "i32", 8: "i64"}
+
+
+def is_mine(w: Writer, place: Value, shift: Value, mask: Value, rows: Value) -> Value:
+    """Whether a target row is one of a function's classes; what is outside was checked, or is dropped."""
+    b = w.b
+    own = b.binary("and", b.binary("lshr", place, shift), mask)
+    mine = b.binary("and", b.compare("icmp sge", own, w.lo), b.compare("icmp slt", own, w.hi))
+    return b.binary("and", mine, b.compare("icmp ult", place, rows))
 
 
 def _scatter_text(op: str, dtype: DType, index: str, lanes: int) -> str:
@@ -50,13 +58,10 @@ def _scatter_text(op: str, dtype: DType, index: str, lanes: int) -> str:
         w.lanes(width, lanes, point)
 
     def one(i: Value) -> None:
-        ahead = b.call("smin", b.binary("add", i, b.constant("i64", _AHEAD)), last)
+        ahead = b.call("smin", b.binary("add", i, b.constant("i64", AHEAD)), last)
         w.prefetch(w.row("%p0", kind, w.index(1, index, ahead), width), write=True)
         place = w.index(1, index, i)
-        own = b.binary("and", b.binary("lshr", place, shift), mask)
-        mine = b.binary("and", b.compare("icmp sge", own, w.lo), b.compare("icmp slt", own, w.hi))
-        mine = b.binary("and", mine, b.compare("icmp ult", place, rows))  # what is outside was checked or is dropped
-        w.when(mine, lambda: update(i, place))
+        w.when(is_mine(w, place, shift, mask, rows), lambda: update(i, place))
 
     w.loop(b.constant("i64", 0), count, 1, one)
     return w.text()
@@ -72,7 +77,7 @@ def _gather_text(kind: str, index: str, lanes: int) -> str:
         outer = b.make(f"udiv i64 {unit.ref}, {count.ref}", "i64", 1)
         i = b.make(f"urem i64 {unit.ref}, {count.ref}", "i64", 1)
         base = w.row("%p0", kind, b.binary("mul", outer, length), width)
-        ahead = b.call("smin", b.binary("add", i, b.constant("i64", _AHEAD)), last)
+        ahead = b.call("smin", b.binary("add", i, b.constant("i64", AHEAD)), last)
         w.prefetch(w.row(base, kind, w.index(1, index, ahead), width), write=False)
         place = w.index(1, index, i)
         outside = b.compare("icmp uge", place, length)
@@ -107,6 +112,18 @@ _Scatter = ctypes.c_int64 * 5
 _Gather = ctypes.c_int64 * 4
 
 
+def shares(count: int, nbytes: int, nanoseconds: float) -> tuple[int, int, int]:
+    """For so many updates of rows of `nbytes`: classes of target rows, their shift, and into how many chunks to cut.
+
+    Rows on one line of memory are of one class. `nanoseconds` is the work besides looking the rows up.
+    """
+    shift = max(0, (_LINE // nbytes).bit_length() - 1) if nbytes < _LINE else 0
+    workers = pool()
+    if workers.chunks(_CLASSES, count * _ROW + nanoseconds) == 1:
+        return 1, shift, 1
+    return _CLASSES, shift, 2 * workers.threads
+
+
 def scatter(op: str, target: np.ndarray, places: np.ndarray, values: np.ndarray) -> bool:
     """``target[place] = op(target[place], value)`` for each place and its row of values, in order.
 
@@ -126,7 +143,7 @@ def scatter(op: str, target: np.ndarray, places: np.ndarray, values: np.ndarray)
     bool
         Whether it was done: false where there is no machine code for these arrays.
     """
-    dtype, word = as_dtype(target.dtype), _WORDS.get(places.dtype)
+    dtype, word = as_dtype(target.dtype), WORDS.get(places.dtype)
     if dtype not in TYPES or word is None or values.dtype != target.dtype or (op == "div" and dtype.is_integer):
         return False
     if not (target.flags.c_contiguous and places.flags.c_contiguous and values.flags.c_contiguous):
@@ -136,13 +153,9 @@ def scatter(op: str, target: np.ndarray, places: np.ndarray, values: np.ndarray)
         return True
     width = target.size // rows
     nbytes = width * target.itemsize
-    shift = max(0, (_LINE // nbytes).bit_length() - 1) if nbytes < _LINE else 0
-    workers = pool()
-    shared = workers.chunks(_CLASSES, count * (_ROW + _BYTE * nbytes)) > 1
-    classes = _CLASSES if shared else 1
+    classes, shift, chunks = shares(count, nbytes, count * _BYTE * nbytes)
     function = _scatter_function(op, dtype, word, width >= 4)
-    function((target, places, values), _Scatter(count, width, shift, classes - 1, rows), classes,
-             2 * workers.threads if shared else 1)  # fmt: skip
+    function((target, places, values), _Scatter(count, width, shift, classes - 1, rows), classes, chunks)
     return True
 
 
@@ -159,7 +172,7 @@ def gather(source: np.ndarray, places: np.ndarray, axis: int, out: np.ndarray) -
     IndexError
         If a place is not on the axis.
     """
-    kind, word = _ELEMENTS.get(source.itemsize), _WORDS.get(places.dtype)
+    kind, word = _ELEMENTS.get(source.itemsize), WORDS.get(places.dtype)
     if kind is None or word is None or source.dtype.kind not in "biufV" or out.dtype != source.dtype:
         return False
     if not (source.flags.c_contiguous and places.flags.c_contiguous and out.flags.c_contiguous):
