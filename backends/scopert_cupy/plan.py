@@ -37,6 +37,7 @@ from scopert_cupy.command import Command, Copy, Emitted, Gemm, Launch, Operand, 
 from scopert_cupy.device import Facts
 from scopert_cupy.distinct import distinct_rows
 from scopert_cupy.emit import Emitter, Request, emit
+from scopert_cupy.into_variables import ASSIGNS, IntoVariables
 from scopert_cupy.passes import improved
 
 _STRING, _RESOURCE, _VARIANT = as_dtype("string"), as_dtype("resource"), as_dtype("variant")
@@ -44,8 +45,6 @@ _SWITCHES = frozenset({"Switch", "RefSwitch"})
 _MERGES = frozenset({"Merge", "RefMerge"})
 #: Objects that hold arrays of the device: their kernels get arrays, and run as others do.
 _HOLDERS = ("TensorArray", "Stack")
-#: They give a variable its first value; all others that write need one.
-ASSIGNS = frozenset({"Assign", "AssignVariableOp"})
 _READS_VALUE = frozenset({READ, "ReadVariableOp"})
 #: Handles stay what they are through these.
 _PASSES_HANDLES = frozenset({"Identity", "RefIdentity"})
@@ -294,8 +293,6 @@ class _ScopePlanner:
     """Plans one program: the whole, or the body of a loop."""
 
     def __init__(self, planner: _Planner, program: Program, top: bool) -> None:
-        if not top:  # its layout is one of a workspace of its own, which there is not: every value gets a place
-            program = replace(program, memory=None)
         self._planner = planner
         self._regions = planner._regions
         self._program = program
@@ -357,8 +354,13 @@ class _ScopePlanner:
             if slot in self._wanted and slot not in self._dead and is_static(self._program.values[slot]):
                 self.scope.spots[slot] = self._planner.constant(array)
                 self._lasting.add(slot)
-        for step, (engine, emitted, _) in zip(self._program.steps, self._engines, strict=True):
-            self._place_outputs(step, engine, emitted, fetched)
+        into = IntoVariables(self._program, self._engines, self.scope.variables) if self._top else None
+        for position, (step, (engine, emitted, _)) in enumerate(zip(self._program.steps, self._engines, strict=True)):
+            straight: dict[int, Spot] = {}
+            if into is not None and emitted is not None:
+                places = {k: into.place(position, k, self.scope.spots) for k in range(len(step.outputs))}
+                straight = {k: spot for k, spot in places.items() if spot is not None}
+            self._place_outputs(step, engine, emitted, fetched, straight)
         if self._top:
             self.scope.actions = self.actions(0, len(self._program.steps))
             self._place_fetches()
@@ -469,7 +471,9 @@ class _ScopePlanner:
         for slot in step.outputs:
             self._roots[slot] = frozenset({slot}) if step.op in _SWITCHES | _MERGES else own
 
-    def _place_outputs(self, step: Step, engine: str, emitted: Emitted | None, fetched: frozenset[int]) -> None:
+    def _place_outputs(
+        self, step: Step, engine: str, emitted: Emitted | None, fetched: frozenset[int], straight: dict[int, Spot]
+    ) -> None:
         spots, memory = self.scope.spots, self._program.memory
         aliases = dict(emitted.alias) if emitted is not None else {}
         if engine == "switch":
@@ -485,6 +489,8 @@ class _ScopePlanner:
                 spots[slot] = spots[source] if number_of is None else Spot(VARIABLES + number_of)
                 if source in self._lasting or number_of is not None:
                     self._lasting.add(slot)
+            elif number in straight and number not in aliases:
+                spots[slot] = straight[number]
             elif offset is not None:
                 spots[slot] = self._in_workspace(offset)
             else:
@@ -567,6 +573,9 @@ class _ScopePlanner:
                 inputs.append(self._planner.constant(constant))
         outputs = [self._output_spot(slot) for slot in step.outputs]
         emitted = self._with_copies(emitted, step, inputs, outputs)
+        if step.op in ASSIGNS and len(inputs) > 1 and inputs[0] is not None and inputs[0] == inputs[1]:
+            # The value was made in the variable.
+            emitted = replace(emitted, commands=tuple([c for c in emitted.commands if not isinstance(c, Copy)]))
         work = Work(step, emitted, engine, tuple(inputs), tuple(outputs), tuple(parameters), tables=tuple(tables))
         if emitted.status is not None:
             work.status = self._regions.reserve(FETCHES, 4)
