@@ -9,6 +9,7 @@ from scopert_cupy.device import Facts
 from scopert_cupy.fused.drawing import draw_inside
 from scopert_cupy.fused.recompute import recompute
 from scopert_cupy.fused.small import join_small
+from scopert_cupy.join_moves import join_moves
 from scopert_cupy.join_products import join_products
 from scopert_cupy.take_halves import take_halves
 
@@ -18,6 +19,6 @@ def improved(program: Program, facts: Facts) -> Program:
     program = join_products(program)
     if os.environ.get("SCOPERT_CUPY_PASSES", "1") in ("", "0"):
         return program
-    program = recompute(take_halves(program), facts)
+    program = recompute(join_moves(take_halves(program)), facts)
     program = join_small(program)
     return draw_inside(program, facts)
