@@ -486,12 +486,14 @@ class _Kernel:
 
     def _end(self, k: int, name: str) -> None:
         access, array = self.fused.stores[k].access, self.nest.stores[k]
-        if self.split is not None:
+        if self.split is not None and k in self.split.stores:
             number = self.split.stores.index(k)
             array = self.split.arrays[number]
             self.write(f"part{number}[blockIdx.y * rows + row] = sc_put<{stored(array.dtype)}>({name});")
             return
         first = self.indices.first(access, self.rows, self.fused.extents)
+        if self.split is not None:  # no part of a row's sum: one of the row's blocks stores it
+            first = f"{first} && blockIdx.y == 0" if first else "blockIdx.y == 0"
         text = f"out{k}[{self.indices.offset(access)}] = sc_put<{stored(array.dtype)}>({name});"
         self.write(f"if ({first}) {text}" if first else text)
 
