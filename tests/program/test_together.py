@@ -178,3 +178,26 @@ def test_a_write_between_two_reads_makes_two_scalars() -> None:
         second = apply(descent, b.handle, rate.read_value(), tf.ones([2, 2]))
     program = _joined(second)
     assert _members(program) == []
+
+
+def test_so_many_bytes_may_wait() -> None:
+    """Gradients that are computed wait for the last one, so a group has an end; those that are variables do not."""
+    variables = _variables([(256, 256)] * 6)
+    computed = [tf.matmul(v, v) for v in variables]
+    op = tf.train.GradientDescentOptimizer(0.1).apply_gradients(zip(computed, variables, strict=True))
+    with tf.Session() as sess:
+        program = sess.program([], [op])
+    size = 256 * 256 * 4
+    for limit, counts in ((1 << 26, [6]), (3 * size, [3, 3]), (4 * size, [4, 2]), (size, [])):
+        joined = Join(waiting=limit)(program)
+        verify(joined)
+        assert [len(names) for names in _members(joined)] == counts
+    sources = _variables_named("g", 6)
+    op = tf.train.GradientDescentOptimizer(0.1).apply_gradients(zip(sources, variables, strict=True))
+    with tf.Session() as sess:
+        joined = Join(waiting=size)(sess.program([], [op]))
+    assert [len(names) for names in _members(joined)] == [6]
+
+
+def _variables_named(name: str, count: int) -> list[Any]:
+    return [tf.identity(tf.get_variable(f"{name}{k}", initializer=tf.ones((256, 256)))) for k in range(count)]

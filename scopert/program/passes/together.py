@@ -9,6 +9,7 @@ from scopert.graph.dtypes import resource
 from scopert.graph.kernel import Origin
 from scopert.graph.opdef import READS, UPDATE, VIEW
 from scopert.program.ir import LOOP, READ, TOGETHER, Program, Step, Together
+from scopert.program.passes.place import placed_bytes
 from scopert.program.uses import is_pure
 from scopert.program.variables import key_of
 
@@ -24,12 +25,18 @@ class Join:
     It stands where the last of them stood. So updates move behind pure steps, and behind reads of other variables;
     everything else that stands between two of them keeps them apart. No member looks at what another one changes, so
     their order is free.
+
+    Attributes
+    ----------
+    waiting : int
+        So many bytes of gradients may wait for the last one: they cannot make room for others meanwhile.
     """
 
+    waiting: int = 1 << 26
     name: str = "together"
 
     def __call__(self, program: Program) -> Program:
-        joining = _Joining(program)
+        joining = _Joining(program, self.waiting)
         for step in program.steps:
             joining.add(step)
         joining.close()
@@ -37,9 +44,12 @@ class Join:
 
 
 class _Joining:
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, limit: int) -> None:
         self.steps: list[Step] = []
         self._program = program
+        self._limit, self._waiting = limit, 0
+        # What lies in memory that the program may use for something else.
+        self._made = {slot for step in program.steps for slot in step.outputs}
         self._open: dict[Hashable, list[Step]] = {}
         # The variables that the open groups change.
         self._changed: set[Hashable] = set()
@@ -62,8 +72,10 @@ class _Joining:
             return
         names = {key_of(self._program.variables[slot]) for slot in variables}
         looks = _NOTHING.union(*[self._behind.get(slot, _NOTHING) for slot in step.inputs])
-        if names & (self._changed | self._looked) or looks & self._changed:
+        size = sum(placed_bytes(self._program.values[slot]) for slot in step.inputs if self._is_made(slot))
+        if names & (self._changed | self._looked) or looks & self._changed or self._waiting + size > self._limit:
             self.close()
+        self._waiting += size
         self._changed |= names
         self._looked |= looks
         self._open.setdefault(key, []).append(step)
@@ -75,6 +87,10 @@ class _Joining:
         self._open.clear()
         self._changed.clear()
         self._looked.clear()
+        self._waiting = 0
+
+    def _is_made(self, slot: int) -> bool:
+        return slot in self._made and slot not in self._behind and not self._is_handle(slot)
 
     def _note_reads(self, step: Step, variables: list[int]) -> None:
         """Remembers which slots hold the same value of a variable."""
