@@ -355,6 +355,12 @@ class _Kernel:
         for number in sorted(walked):
             if not fused.nodes[number].axes & columns_of(fused):
                 self.values(write, number)
+        for number in sorted(walked):
+            node = fused.nodes[number]
+            if node.op == "div" and computed(node.dtype) == "float" and node.axes & columns_of(fused):
+                divisor = fused.nodes[node.args[1]]
+                if divisor.op != "const" and not divisor.axes & columns_of(fused):
+                    self.values.invert(write, node.args[1])
         accumulators(write, fused, mine, shape.width)
         unsigned = self.indices.unsigned
         if self.memory == REGISTERS:

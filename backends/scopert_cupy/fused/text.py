@@ -17,6 +17,10 @@ _INFIX = {
 }  # fmt: skip
 
 
+#: Functions that have a faster form for results that are rounded to these types.
+_FAST = {"exp": ("float16", "bfloat16"), "sigmoid": ("float16", "bfloat16"), "tanh": ("bfloat16",)}
+
+
 class Unsupported(Exception):
     """A body, or a part of it, that no kernel is written for."""
 
@@ -89,6 +93,8 @@ def expression(node: Node, fused: Fused, args: Sequence[str]) -> str:
         return f"sc_round_to<{stored(dtype)}>({text})" if stored(dtype) in ("sc_f16", "sc_bf16") else text
     if op in REDUCTIONS:
         raise Unsupported(f"{op} in the wrong place")
+    if op in _FAST and dtype.name in _FAST[op]:
+        return f"sc_fast_{op}({args[0]})"
     return f"sc_{op}({', '.join(args)})"
 
 
@@ -162,10 +168,20 @@ class Values:
         self.fused = fused
         self.indices = indices
         self.names: dict[int, str] = dict(names or {})
+        #: Names of reciprocals by node, for divisions by it.
+        self.inverses: dict[int, str] = {}
 
     def inner(self) -> Values:
         """A scope inside of this one."""
-        return Values(self.fused, self.indices, self.names)
+        made = Values(self.fused, self.indices, self.names)
+        made.inverses = self.inverses
+        return made
+
+    def invert(self, write: Lines, number: int) -> None:
+        """Prints the reciprocal of a value that many will be divided by."""
+        if number not in self.inverses:
+            write(f"const float r{number} = 1.0f / {self(write, number)};")
+            self.inverses[number] = f"r{number}"
 
     def __call__(self, write: Lines, number: int) -> str:
         """The name of a node's value; prints what it needs. Loads must have names already."""
@@ -194,6 +210,9 @@ class Values:
             text = f"sc_cast<{kind}>({self.indices.at[node.value]})"
         elif node.op == "load":
             raise Unsupported(f"load {number} was not made")
+        elif node.op == "div" and node.args[1] in self.inverses:
+            x, y = (self.names[arg] for arg in node.args)
+            text = f"sc_quotient({x}, {y}, {self.inverses[node.args[1]]})"
         else:
             text = expression(node, self.fused, [self.names[arg] for arg in node.args])
         write(f"{kind} n{number} = {text};")

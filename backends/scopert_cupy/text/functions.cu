@@ -148,6 +148,25 @@ template <class T> SC_FN unsigned char sc_popcount(T x) {
 SC_FLOATING(float, f)
 SC_FLOATING(double, )
 
+// Where the result is rounded to 16 bits: as exact as that needs. Of float16, tanh needs more.
+SC_FN float sc_fast_exp(float x) { return __expf(x); }
+SC_FN float sc_fast_sigmoid(float x) { return __fdividef(1.0f, 1.0f + __expf(-x)); }
+SC_FN float sc_fast_tanh(float x) {
+#if defined(__CUDACC__) && __CUDACC_VER_MAJOR__ >= 13
+  return __tanhf(x);
+#else
+  return tanhf(x);
+#endif
+}
+// x / y with `inverse` = 1 / y at hand: the very bits of the division (Markstein, 1990) for three multiply-adds.
+SC_FN float sc_quotient(float x, float y, float inverse) {
+  if (!(fabsf(y) > 1e-30f && fabsf(y) < 1e30f)) return x / y;  // the same way for a whole row
+  const float near = __fmul_rn(x, inverse);
+  const float made = fmaf(fmaf(-near, y, x), inverse, near);
+  if (x == 0.0f) return near;
+  return fabsf(x) > 1e-28f && fabsf(made) > 1e-30f && fabsf(made) < 1e30f ? made : x / y;
+}
+
 // Rounding of integers, which are whole already.
 template <class T> SC_FN T sc_floor(T x) { return x; }
 template <class T> SC_FN T sc_ceil(T x) { return x; }

@@ -209,6 +209,31 @@ def _go(bench: Bench, module: Any, name: str, operands: list[tuple[str, int]], b
     bench.device.launch(module.function(name), (blocks, 1, 1), (256, 1, 1), 0, addresses)
 
 
+def test_quotients_have_the_bits_of_division() -> None:
+    source = """
+    SC_KERNEL void quotients(const float* x, const float* y, float* fast, float* slow) {
+      const int i = blockIdx.x * 256 + threadIdx.x;
+      fast[i] = sc_quotient(x[i], y[i], 1.0f / y[i]);
+      slow[i] = x[i] / y[i];
+    }"""
+    device = HostDevice()
+    module = device.compile(source, [("quotients", False)])
+    random = np.random.default_rng(0)
+    special = np.array([0, -0.0, 1, -1, np.inf, -np.inf, np.nan, 1e-40, -1e-40, 3e38, 1e-38, 1e-31, 1e31, 7], np.float32)
+    pairs = np.stack(np.meshgrid(special, special)).reshape(2, -1)
+    any_bits = random.integers(0, 1 << 32, (2, 1 << 16), np.uint32).view(np.float32)
+    modest = random.uniform(0.5, 2000, (2, 1 << 16)).astype(np.float32)
+    ones = np.nextafter(modest[:, : 1 << 12].round(), np.float32(0))  # mantissas full of ones
+    x, y = np.concatenate([pairs, any_bits, modest, ones], axis=1)
+    n = x.size // 256 * 256
+    bench = Bench(device, [x[:n], y[:n]], [((n,), np.float32)] * 2)
+    _go(bench, module, "quotients", [("input", 0), ("input", 1), ("output", 0), ("output", 1)], n // 256)
+    fast, slow = bench.results()
+    nan = np.isnan(slow)
+    np.testing.assert_array_equal(np.isnan(fast), nan)
+    np.testing.assert_array_equal(fast[~nan].view(np.uint32), slow[~nan].view(np.uint32))
+
+
 def test_division_by_multiplication() -> None:
     random = np.random.default_rng(0)
     for d in [1, 2, 3, 5, 7, 10, 641, 65535, 65536, (1 << 31) - 1, *random.integers(1, 1 << 31, 200).tolist()]:
