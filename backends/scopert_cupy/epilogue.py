@@ -27,13 +27,28 @@ _FINISH = """\
     T* at = out + e / each * step + row * ld + col;
     unsigned char* byte = aux + row * mask + col / 8;
     unsigned bits = %(before)s;
-    for (int j = 0; j < 8 && col + j < n; ++j) {
+%(wide)s    for (int j = 0; j < 8 && col + j < n; ++j) {
       A v = sc_get(at[j])%(bias)s;
       %(change)s
       at[j] = sc_put<T>(v);
     }
     %(after)s
   }"""
+
+#: Where all addresses are multiples of 16 bytes.
+_WIDE = """\
+    if (col + 8 <= n) {
+      sc_pack<T, 8> x = sc_load<8>(at);
+      %(bias)s
+#pragma unroll
+      for (int j = 0; j < 8; ++j) {
+        A v = sc_get(x.at[j])%(add)s;
+        %(change)s
+        x.at[j] = sc_put<T>(v);
+      }
+      sc_store<8>(at, x);
+    } else
+"""
 
 #: 32 columns, 8 rows at a time; the eight sums are added in order.
 _COLUMNS = """\
@@ -77,7 +92,10 @@ def finish(gemm: Gemm) -> list[Launch]:
         )  # fmt: skip
         threads = gemm.m * -(-gemm.n // 8) * stack
         grid = min(-(-threads // _THREADS), 1 << 16)
-        function = _finish(gemm.dtype, gemm.epilogue, gemm.bias is not None)
+        size = as_dtype(gemm.dtype).np.itemsize
+        offsets = (gemm.out.at.offset, gemm.out.leading * size, step * size, gemm.bias.offset if gemm.bias else 0)
+        wide = not any(offset % 16 for offset in offsets)
+        function = _finish(gemm.dtype, gemm.epilogue, gemm.bias is not None, wide)
         launches.append(Launch(function, (grid, 1, 1), (_THREADS, 1, 1), arguments))
     if gemm.bias_gradient is not None:
         sums = (gemm.out.at, gemm.bias_gradient, np.int64(gemm.m), np.int64(gemm.n), np.int64(gemm.out.leading))
@@ -86,15 +104,18 @@ def finish(gemm: Gemm) -> list[Launch]:
 
 
 @cache
-def _finish(dtype: str, epilogue: str, bias: bool) -> Function:
+def _finish(dtype: str, epilogue: str, bias: bool, wide: bool) -> Function:
     kind = stored(as_dtype(dtype))
     assert kind is not None
     before, change, after = _CHANGES[epilogue]
+    vector = "const sc_pack<T, 8> y = sc_load<8>(bias + col);" if bias else ""
+    pack = _WIDE % {"bias": vector, "add": " + sc_get(y.at[j])" if bias else "", "change": change}
     words = {
-        "T": kind, "before": before, "change": change, "after": after,
+        "T": kind, "before": before, "change": change, "after": after, "wide": pack if wide else "",
         "bias": " + sc_get(bias[col + j])" if bias else "",
     }  # fmt: skip
-    return define("gemm_finish", _FINISH_PARAMETERS.format(kind), _FINISH % words)
+    parameters = _FINISH_PARAMETERS.format(kind)
+    return define("gemm_finish", parameters, _FINISH % words, width=16 if wide and (bias or epilogue) else 0)
 
 
 @cache

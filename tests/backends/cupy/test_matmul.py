@@ -218,7 +218,7 @@ def test_what_follows_a_product_is_the_same_with_and_without_a_library(dtype: st
     cases = [
         _with_epilogue(epilogue, dtype, m, n)
         for epilogue in ("", "relu", "gelu", "relu_aux", "drelu")
-        for m, n in ((3, 5), (20, 40), (1, 129))
+        for m, n in ((3, 5), (20, 40), (5, 44), (1, 129))
     ]
     plain = {"epilogue": "", "aux": None, "bias": None, "bias_gradient": None}
     with_library = [OneStep(Emitted((gemm,)), *more) for gemm, *more in cases]
@@ -251,3 +251,8 @@ def test_generated_kernels_do_not_spill(architecture: str) -> None:
     for name, found in nvrtc.compile_cubin(source, architecture).resources.items():
         assert found.spills == 0, name
         assert found.registers <= 168, (name, found.registers)
+    ptx = nvrtc.compile_ptx(source, architecture)
+    for launch in launches:
+        if launch.function.width:
+            assert nvrtc.access_width(ptx, launch.function.name) == (16, 16)
+    assert sum(launch.function.width == 16 for launch in launches) == 3 * len(FLOATS)
