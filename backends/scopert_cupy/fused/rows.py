@@ -498,6 +498,8 @@ class _Kernel:
             self.write(f"part{number}[blockIdx.y * rows + row] = sc_put<{stored(array.dtype)}>({name});")
             return
         first = self.indices.first(access, self.rows, self.fused.extents)
+        if self.split is not None:  # by one of the blocks that share the row
+            first = f"blockIdx.y == 0 && {first}" if first else "blockIdx.y == 0"
         if self.split is not None:  # no part of a row's sum: one of the row's blocks stores it
             first = f"{first} && blockIdx.y == 0" if first else "blockIdx.y == 0"
         text = f"out{k}[{self.indices.offset(access)}] = sc_put<{stored(array.dtype)}>({name});"

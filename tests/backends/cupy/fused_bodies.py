@@ -183,6 +183,13 @@ def total(n: int, dtype: DType, op: str = "sum", **more: Any) -> Example:
     return w.done((w.over(op, w.load(dtype, 1)), (0,)), **more)
 
 
+def total_and_number(n: int) -> Example:
+    """Beside a sum that blocks share, a value that is the same everywhere."""
+    w = Write((n,), 0)
+    x = w.load(float32, 1)
+    return w.done((w.over("sum", x), (0,)), (w.const(2.0, float32), (0,)), (w("neg", x), (1,)), kinds="rows rows")
+
+
 def sums(shape: tuple[int, ...], over: set[int], dtype: DType, stored: bool = False, **more: Any) -> Example:
     """Sum and maximum over some axes; with `stored`, what is summed, too."""
     w = Write(shape, len(shape))
@@ -241,7 +248,7 @@ EXAMPLES: dict[str, Example] = {
     # reductions
     "total": total(100_000, float32, kinds="rows rows"), "total ragged": total(100_003, float32, kinds="rows rows"),
     "total bfloat16": total(100_001, bfloat16, kinds="rows rows"), "total int64": total(70_000, int64, kinds="rows rows"),
-    "total small": total(10, float32, kinds="rows"), "product": total(40_000, float64, op="prod", kinds="rows rows"),
+    "total and number": total_and_number(70_001), "total small": total(10, float32, kinds="rows"), "product": total(40_000, float64, op="prod", kinds="rows rows"),
     "columns": sums((300, 40), {0}, float32, kinds="across"), "columns tall": sums((5000, 33), {0}, float32, width=0, kinds="across across"),
     "columns bfloat16": sums((4000, 64), {0}, bfloat16, kinds="across across"), "columns stored": sums((200, 64), {0}, float32, stored=True, kinds="across"),
     "rows": sums((50, 100), {1}, float32, kinds="rows"), "rows stored": sums((50, 100), {1}, float32, stored=True, kinds="rows"),
