@@ -11,6 +11,7 @@ from scopert_cupy.fused.recompute import recompute
 from scopert_cupy.fused.small import join_small
 from scopert_cupy.join_moves import join_moves
 from scopert_cupy.join_products import join_products
+from scopert_cupy.sink_assigned import sink_assigned
 from scopert_cupy.take_halves import take_halves
 
 
@@ -20,5 +21,5 @@ def improved(program: Program, facts: Facts) -> Program:
     if os.environ.get("SCOPERT_CUPY_PASSES", "1") in ("", "0"):
         return program
     program = recompute(join_moves(take_halves(program)), facts)
-    program = join_small(program)
+    program = join_small(sink_assigned(program))
     return draw_inside(program, facts)
