@@ -11,6 +11,7 @@ from scopert_cupy.emitters import (
     depthwise,
     diagonals,
     distinct,
+    fake_quant,
     filling,
     fused,
     gathering,
@@ -66,4 +67,5 @@ TABLE: dict[str, Emitter] = {
     **sparse_updates.TABLE,
     **resizing.TABLE,
     **complexes.TABLE,
+    **fake_quant.TABLE,
 }

@@ -14,6 +14,7 @@ from typing import Any
 from scopert.backend import Access
 from scopert.ops.convolution_kernels import count_windows
 from scopert.ops.nn_conv import Geometry
+from scopert.ops.window import window_pads
 from scopert_cupy.command import Command, Emitted, Fill, Gemm, Matrix, Operand
 from scopert_cupy.device import Facts
 from scopert_cupy.emit import Emitter, Request
@@ -337,7 +338,33 @@ def _to_filter(request: Request) -> Emitted | None:
     return Emitted(tuple(commands), scratch + most)
 
 
+def _patches(request: Request) -> Emitted | None:
+    """The windows themselves."""
+    x, out, attrs = shape_of(request.inputs[0]), shape_of(request.outputs[0]), request.attrs
+    element = stored(request.inputs[0].dtype)
+    kernel, strides = tuple(attrs["ksizes"][1:-1]), tuple(attrs["strides"][1:-1])
+    rates = tuple(attrs["rates"][1:-1]) if "rates" in attrs else (1,) * len(kernel)
+    padding: Any = attrs["padding"]
+    padding = padding.decode() if isinstance(padding, bytes) else padding
+    if element is None or len(x) != len(kernel) + 2:
+        return None
+    pads = [window_pads(n, k, s, padding, d) for n, k, s, d in zip(x[1:-1], kernel, strides, rates, strict=True)]
+    places = tuple(count_windows(x[1:-1], kernel, strides, rates, pads))
+    windows = Windows(x[1:-1], kernel, strides, rates, tuple([pad for pad, _ in pads]), places)
+    if out != (x[0], *places, x[-1] * windows.taps):
+        return None
+    if not prod(out):
+        return done()
+    if not prod(x):
+        return None
+    dtype = request.inputs[0].dtype
+    p = _Plan(windows, False, x[0], x[-1], 1, 1, element, dtype.name, dtype.np.itemsize, "float32", request.facts)
+    return done(_columns(p, INPUT[0], OUTPUT[0], 0, 0, x[0], False))
+
+
 TABLE: dict[str, Emitter] = {
+    "ExtractImagePatches": _patches,
+    "ExtractVolumePatches": _patches,
     "Conv2D": _forward,
     "Conv2DBackpropInput": _to_input,
     "Conv2DBackpropFilter": _to_filter,

@@ -27,6 +27,12 @@ def _alias(request: Request) -> Emitted | None:
     return Emitted((), alias=pairs)
 
 
+def _same_bytes(request: Request) -> Emitted | None:
+    """An alias under another type."""
+    sizes = [count_of(value.shape) * value.dtype.base.np.itemsize for value in (request.inputs[0], request.outputs[0])]
+    return Emitted((), alias=((0, 0),)) if sizes[0] == sizes[1] else None
+
+
 def _ensured(request: Request) -> Emitted | None:
     """Static shapes have been compared when the shape rule ran; only what agrees comes here."""
     wanted, found = request.attrs["shape"], request.inputs[0].shape
@@ -168,6 +174,7 @@ TABLE: dict[str, Emitter] = {
          "PlaceholderWithDefault", "Squeeze"), _alias,
     ),
     "EnsureShape": _ensured,
+    "Bitcast": _same_bytes,
     "CheckNumerics": _checked,
     "Reshape": _reshaped,
     "ExpandDims": _reshaped,

@@ -78,8 +78,8 @@ def _results(step: Recorded, outputs: list[Any], after: list[Any]) -> list[Any]:
     found = []
     for number, expected in enumerate(step.outputs):
         made = outputs[number]
-        if made is None:  # the memory of an input under another shape
-            made = after[aliases[number]].reshape(np.shape(expected))
+        if made is None:  # the memory of an input under another shape or type
+            made = np.frombuffer(after[aliases[number]].tobytes(), expected.dtype).reshape(np.shape(expected))
         found.append(made)
     return found + [after[k] for k in step.after]
 
