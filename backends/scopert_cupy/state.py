@@ -13,6 +13,9 @@ from scopert_cupy.device import Device
 from scopert_cupy.plan import Scope, nbytes_of
 from scopert_cupy.staging import Clock
 
+#: Bytes of the largest scalar.
+_WORD = 16
+
 
 class State:
     """Values by slot.
@@ -34,6 +37,7 @@ class State:
         self._initial_host: dict[int, Any] = {}
         self._xp = device.xp
         self._plain = device.xp is np
+        self._word: Any = None
         for slot, array in self.program.constants.items():
             self._initial_host[slot] = array[()] if array.dtype == object and not array.ndim else array
 
@@ -83,11 +87,18 @@ class State:
     def fetched(self, slot: int) -> Any:
         """A copy of what stands in a place."""
         value = self.program.values[slot]
-        made = np.empty(self.views[slot].shape, value.dtype.base.np)
+        dtype, shape = value.dtype.base.np, self.views[slot].shape
+        if not shape:  # conditions of loops and branches, which are read again and again
+            if self._word is None:
+                self._word = self.device.pinned(_WORD)
+            self.device.copy_out(self._word, self.addresses[slot], dtype.itemsize)
+            self.clock.wait()
+            return self._word[: dtype.itemsize].view(dtype)[0]
+        made = np.empty(shape, dtype)
         if made.size:
             self.device.copy_out(made, self.addresses[slot], made.nbytes)
             self.clock.wait()
-        return made if made.ndim else made[()]
+        return made
 
     def to_host(self, value: Any) -> Any:
         """A copy of an array of the device; objects stand for themselves."""

@@ -81,3 +81,17 @@ def test_gpu_names(fresh):
     assert tf.test.gpu_device_name() == "/device:GPU:0"
     with tf.Session(config=tf.ConfigProto(device_count={"GPU": 0})) as session:
         assert session.backend.name == "numpy"
+
+
+def test_the_command_shows_what_is_held(fresh, capsys):
+    from scopert.cli.main import main
+
+    fresh.setenv("SCOPERT_CUPY_DEVICE", "host")
+    fresh.setenv("SCOPERT_BACKEND", "cupy")
+    v = tf.get_variable("v", [1000], initializer=tf.ones_initializer())
+    with tf.Session() as session:
+        session.run(v.initializer)
+        assert main(["devices"]) == 0
+    text = capsys.readouterr().out
+    assert "cupy:0  host, sm_90" in text and "memory: 8.00 GiB, free: 8.00 GiB" in text
+    assert "4.0 KiB  variables" in text and "arenas and constants of 1 program" in text
