@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import gcd
 from typing import Any
 
@@ -67,8 +68,9 @@ class Case:
         )
 
 
+@lru_cache(maxsize=1024)
 def case_of(
-    image: Sequence[int], w: Sequence[int], geometry: Geometry, first: bool, dtypes: Sequence[Any]
+    image: tuple[int, ...], w: tuple[int, ...], geometry: Geometry, first: bool, dtypes: tuple[Any, ...]
 ) -> Case | None:
     """The case of a convolution of images of one shape by filters of another; None if it is not written here."""
     *kernel, depth, filters = w
@@ -317,6 +319,10 @@ def _scattered(dy: Array, w: Array, case: Case, out: Array) -> None:
     pool().parallel_for(part, images, images if work < 1 << 22 else 1)
 
 
+#: ``Geometry(...)``, made once for each set of attributes.
+_geometry = lru_cache(maxsize=1024)(Geometry)
+
+
 # Kernels: `out`, if given, is filled; what is not written here goes to the generic functions.
 
 
@@ -349,7 +355,7 @@ def _forward(x: Array, w: Array, geometry: Geometry, out: Array | None) -> Array
 
 def _backward_input(sizes: Array, w: Array, dy: Array, geometry: Geometry, out: Array | None) -> Array:
     if w.ndim == dy.ndim == 4 and np.size(sizes) == 4:
-        shape = geometry.last_sizes(sizes)
+        shape = geometry.last_sizes(sizes.tolist())
         first, gradients = geometry.data_format == "NCHW", geometry.last(np, dy)
         case = case_of(shape, w.shape, geometry, first, (dy.dtype, w.dtype))
         if case is not None and gradients.shape == (shape[0], *case.out, w.shape[-1]):
@@ -361,7 +367,7 @@ def _backward_input(sizes: Array, w: Array, dy: Array, geometry: Geometry, out: 
 
 def _backward_filter(x: Array, sizes: Array, dy: Array, geometry: Geometry, out: Array | None) -> Array:
     if x.ndim == dy.ndim == 4 and np.size(sizes) == 4:
-        shape = tuple([int(n) for n in sizes])
+        shape = tuple(sizes.tolist())
         first, images, gradients = geometry.data_format == "NCHW", geometry.last(np, x), geometry.last(np, dy)
         case = case_of(images.shape, shape, geometry, first, (x.dtype, dy.dtype))
         if case is not None and gradients.shape == (len(x), *case.out, shape[-1]):
@@ -378,13 +384,15 @@ def _kernels(op: str, run: Callable[..., Array]) -> tuple[Kernel, Kernel]:
         xp: Any, *inputs: Array,
         strides: Any, padding: str, explicit_paddings: Any, data_format: str, dilations: Any,
     ) -> Array:  # fmt: skip
-        return run(*inputs, Geometry(strides, padding, data_format, dilations, explicit_paddings), None)
+        attrs = tuple(strides), padding, data_format, tuple(dilations), tuple(explicit_paddings)
+        return run(*inputs, _geometry(*attrs), None)
 
     def into(
         xp: Any, *inputs: Array,
         strides: Any, padding: str, explicit_paddings: Any, data_format: str, dilations: Any, out: Array,
     ) -> Array:  # fmt: skip
-        return run(*inputs, Geometry(strides, padding, data_format, dilations, explicit_paddings), out)
+        attrs = tuple(strides), padding, data_format, tuple(dilations), tuple(explicit_paddings)
+        return run(*inputs, _geometry(*attrs), out)
 
     return Kernel(op, fresh, _is_float), Kernel(op, into, _is_float, out=True)
 

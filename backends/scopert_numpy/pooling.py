@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,10 @@ Array = Any
 _BLOCK = 1 << 17
 
 
+#: The shape of the result and the padding of each axis.
+_geometry = lru_cache(maxsize=1024)(generic.pool_geometry)
+
+
 def _native(kind: str, arrays: Sequence[Array], shape: Sequence[int], ksize: Any, strides: Any, padding: str) -> bool:
     """Fills the last array by machine code; false if that cannot be done."""
     if unavailable() is not None or ksize[0] != 1 or strides[0] != 1:
@@ -27,7 +32,7 @@ def _native(kind: str, arrays: Sequence[Array], shape: Sequence[int], ksize: Any
         return False
     from scopert_numpy.native import pooling
 
-    out, pads = generic.pool_geometry(shape, ksize, strides, padding)
+    out, pads = _geometry(tuple(shape), tuple(ksize), tuple(strides), padding)
     second = first + 1
     images, lines, width = (shape[0], *shape[1:3]) if first == 1 else (shape[0] * shape[1], *shape[2:])
     return pooling.run(
