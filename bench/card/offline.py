@@ -17,14 +17,16 @@ from card.workloads import BY_NAME, WORKLOADS
 
 _ROOT = Path(__file__).resolve().parents[2]
 _TESTS = "tests/backends/cupy"
+_STRICT = {
+    "SCOPERT_CUPY_HOST_CHECK": "1", "SCOPERT_CUPY_HOST_SEED": "20261122", "SCOPERT_CUPY_HOST_MULTIPROCESSORS": "132",
+}  # fmt: skip
 
 
-def environment(keep: Path) -> dict[str, str]:
-    """For children: the host device, and a folder that keeps kernels."""
+def environment(**more: str) -> dict[str, str]:
+    """For children: the host device."""
     paths = [str(_ROOT), str(_ROOT / "backends"), str(_ROOT / "bench"), os.environ.get("PYTHONPATH", "")]
     return {
-        **os.environ, "SCOPERT_CUPY_DEVICE": "host", "SCOPERT_CUPY_KEEP": str(keep),
-        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+        **os.environ, "SCOPERT_CUPY_DEVICE": "host", "PYTHONPATH": os.pathsep.join(filter(None, paths)), **more,
     }  # fmt: skip
 
 
@@ -33,7 +35,9 @@ def run_programs(keep: Path) -> tuple[list[list[Any]], list[str]]:
     rows, wrong = [], []
     for workload in WORKLOADS:
         command = [sys.executable, "-m", "card.offline", workload.name]
-        done = subprocess.run(command, env=environment(keep), capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, env=environment(SCOPERT_CUPY_KEEP=str(keep)), capture_output=True, text=True, check=False
+        )
         if done.returncode:
             wrong.append(f"{workload.name}: {done.stderr.strip().splitlines()[-1] if done.stderr else done.returncode}")
             continue
@@ -65,16 +69,16 @@ def _one(name: str) -> None:
           ", ".join(sorted(set(single))).replace(" ", ":") or "-")  # fmt: skip
 
 
-def run_tests(keep: Path) -> tuple[list[list[Any]], list[str]]:
+def run_tests(path: str, **more: str) -> tuple[list[list[Any]], list[str]]:
     """Rows of the test files: passed, failed, skipped, seconds."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", _TESTS],
-            cwd=_ROOT, env=environment(keep), capture_output=True, text=True, check=False,
+            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", path],
+            cwd=_ROOT, env=environment(**more), capture_output=True, text=True, check=False,
         )  # fmt: skip
         if not report.exists():
-            return [], ["the tests did not run"]
+            return [], [f"{path} did not run"]
         return results(ElementTree.parse(report))
 
 
@@ -107,10 +111,15 @@ def main(tests: bool = True) -> int:
         print(
             table("programs on the host device", ["program", "steps", "launches", "products", "s", "by itself"], rows)
         )
+        head = ["file", "passed", "failed", "skipped", "s"]
         if tests:
-            rows, failed = run_tests(keep)
+            rows, failed = run_tests(_TESTS)
             wrong += failed
-            print(table("tests on the host device", ["file", "passed", "failed", "skipped", "s"], rows))
+            print(table("tests on the host device", head, rows), flush=True)
+        # Many multiprocessors, as on a card: work is divided that a small device would do in one piece.
+        rows, failed = run_tests(f"{_TESTS}/test_conformance.py", SCOPERT_CUPY_KEEP=str(keep), **_STRICT)
+        wrong += failed
+        print(table("every access checked, threads in a drawn order, 132 multiprocessors", head, rows), flush=True)
         functions = {function.name: function for function in (*source.kept(keep), *kernels.products())}
         every = list(functions.values())
         verdicts = [kernels.compile_all(every, architecture) for architecture in kernels.ARCHITECTURES]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
 from typing import Any
@@ -133,12 +134,25 @@ def _layer_norm(jax: Any, half: Any, sizes: Sizes, data: Data) -> Program:
     return _pure(jax, lambda *arguments: normalized(jax, *arguments), data["x"], data["gamma"], data["beta"])
 
 
+def _attention(jax: Any, half: Any, width: int) -> str:
+    """Who computes attention: cuDNN where it does, which is for 16-bit floats on a card."""
+    if half != jax.numpy.bfloat16 or jax.default_backend() != "gpu":
+        return "xla"
+    x = jax.numpy.zeros((1, 128, 1, width), half)
+    try:
+        attend = functools.partial(jax.nn.dot_product_attention, is_causal=True, implementation="cudnn")
+        jax.grad(lambda x: attend(x, x, x).astype(np.float32).sum())(x).block_until_ready()
+    except Exception as error:
+        print(f"attention is not cuDNN's: {type(error).__name__}: {error}")
+        return "xla"
+    return "cudnn"
+
+
 def _gpt_loss(jax: Any, half: Any, sizes: Sizes, data: Data) -> Callable[[Any], Any]:
     jnp = jax.numpy
     batch, length, width, heads = (sizes[name] for name in ("batch", "length", "width", "heads"))
     text, following = jax.device_put(data["text"]), jax.device_put(data["next"])
-    # cuDNN's attention takes 16-bit floats only.
-    kind = "cudnn" if half == jnp.bfloat16 and jax.default_backend() == "gpu" else "xla"
+    kind = _attention(jax, half, width // heads)
 
     def loss(p: Any) -> Any:
         def dense(x: Any, name: str) -> Any:

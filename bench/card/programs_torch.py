@@ -40,7 +40,6 @@ class _Torch:
 
     def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
         torch = self.torch
-        torch._dynamo.reset()
         mode = os.environ.get(MODE, "reduce-overhead") if self.device == "cuda" else "default"
         return torch.compile(function, mode=mode, dynamic=False)
 
@@ -60,7 +59,7 @@ class _Torch:
     def training(self, loss: Callable[[], Any], optimizer: Any) -> Program:
         """A step of an optimizer; forward and backward are compiled, and so is the optimizer."""
         torch = self.torch
-        forward, update = self.compiled(loss), self.compiled(optimizer.step)
+        forward, update = self.compiled(loss), self.update(optimizer)
 
         def run() -> None:
             torch.compiler.cudagraph_mark_step_begin()
@@ -73,6 +72,22 @@ class _Torch:
                 return probe(loss().float().cpu().numpy())
 
         return Program(run, self.wait, check)
+
+    def update(self, optimizer: Any) -> Callable[[], None]:
+        """The optimizer's step: compiled, or as it is where it cannot be compiled."""
+        chosen = [self.compiled(optimizer.step)]
+
+        def step() -> None:
+            try:
+                chosen[0]()
+            except Exception as error:
+                if chosen[0] is optimizer.step:
+                    raise
+                print(f"the optimizer is not compiled: {type(error).__name__}: {error}")
+                chosen[0] = optimizer.step
+                chosen[0]()
+
+        return step
 
     def pure(self, function: Callable[..., Any], *arguments: Any) -> Program:
         """A function of tensors on the device, without gradients."""
@@ -89,7 +104,9 @@ class _Torch:
 def make(workload: Workload, sizes: Sizes, data: Data) -> Program:
     """A program that is ready to run."""
     family = workload.name.removesuffix("_bf16").removesuffix("_tf32")
-    return _MAKERS[family](_Torch(workload), sizes, data)
+    api = _Torch(workload)
+    api.torch._dynamo.reset()  # nothing of the workloads before
+    return _MAKERS[family](api, sizes, data)
 
 
 def _mlp_loss(api: _Torch, p: Any, x: Any, labels: Any) -> Any:
@@ -110,7 +127,7 @@ def _mlp(api: _Torch, sizes: Sizes, data: Data) -> Program:
 def _mlp_fed(api: _Torch, sizes: Sizes, data: Data) -> Program:
     torch, p = api.torch, api.params(data["params"])
     optimizer = torch.optim.Adam(p.values(), 1e-3, **api.fused())
-    forward, update = api.compiled(lambda x, labels: _mlp_loss(api, p, x, labels)), api.compiled(optimizer.step)
+    forward, update = api.compiled(lambda x, labels: _mlp_loss(api, p, x, labels)), api.update(optimizer)
 
     def run() -> float:
         torch.compiler.cudagraph_mark_step_begin()

@@ -73,6 +73,8 @@ class HostDevice:
         Bytes that it has.
     architecture : str
         The card that it stands for.
+    multiprocessors : int
+        How many work is divided for (``SCOPERT_CUPY_HOST_MULTIPROCESSORS``).
     seed : int
         0: threads run in order. Else the order of threads and blocks is drawn anew for each launch.
     checked : bool
@@ -88,10 +90,12 @@ class HostDevice:
         self,
         memory: int = 8 << 30,
         architecture: str = "sm_90",
-        multiprocessors: int = 4,
+        multiprocessors: int | None = None,
         seed: int | None = None,
         checked: bool | None = None,
     ) -> None:
+        if multiprocessors is None:
+            multiprocessors = int(os.environ.get("SCOPERT_CUPY_HOST_MULTIPROCESSORS", "4"))
         self.facts = Facts(
             name="host", architecture=architecture, multiprocessors=multiprocessors, shared=227 << 10, memory=memory,
             versions=(("numpy", np.__version__),),
