@@ -85,6 +85,8 @@ class StraightRows:
             self._uses.update(step.inputs)
         # By slot, the part of the straight that is being made that fills it.
         self._made_by: dict[int, int] = {}
+        # Whether it fills elements of arrays: until it has run nobody may look at arrays.
+        self._writes = False
 
     def _outside(self, slot: int) -> None:
         """Notes that rows fill a slot."""
@@ -103,11 +105,16 @@ class StraightRows:
             self.known[slot] = self._views[slot]
             self._places[slot] = Place(self._views[slot])
             filled.add(slot)
+            self._follow(step.inputs[0], step)
             return True
         if step.op == "StackPopV2":
             return self._pop(step, row)
         if step.op == "StackPushV2":
             return self._push(step)
+        if step.op == "TensorArrayReadV3":
+            return self._read_element(step, row)
+        if step.op == "TensorArrayWriteV3":
+            return self._write_element(step)
         if step.op in _SHOWS and not step.copies:
             return self._view(step, row, filled)
         return self._jobs.knows(step) and self._work(step, filled)
@@ -126,28 +133,64 @@ class StraightRows:
         if _static(self._program.values[step.outputs[0]]) is None:
             return False
         self._outside(step.outputs[0])
-        self._before.append(row)
+        self._ahead(row)
+        return True
+
+    def _read_element(self, step: Step, row: Row) -> bool:
+        """What is read is an array from outside, if it can be read before the straight runs."""
+        output = step.outputs[0]
+        if self._writes or step.inputs[1] in self._made_by or _static(self._program.values[output]) is None:
+            return False
+        self._outside(output)
+        self._ahead(row)
+        return True
+
+    def _write_element(self, step: Step) -> bool:
+        """The array gives memory before the straight runs, which fills it."""
+        handle, index, slot, _ = step.inputs
+        place, flow = self._places.get(slot), step.outputs[0]
+        if self._writes or index in self._made_by or place is None or flow in self._wanted:
+            return False
+        shape, dtype = place.view.shape, step.origin.attrs["T"]
+
+        def reserve(array: Any, number: Any) -> Any:
+            return array.write_place(int(number), shape, dtype)
+
+        if not self._reserve(step, (handle, index), reserve, place):
+            return False
+        self._writes = True
+        zero = np.zeros((), np.float32)
+        self._places[flow], self.known[flow] = Place(zero), zero
+        return True
+
+    def _reserve(self, step: Step, inputs: tuple[int, ...], reserve: Callable[..., Any], place: Place) -> bool:
+        """Before the straight runs, `reserve` gives memory; it is filled with what is at `place`."""
+        memory = len(self.known)
+        if not is_movable(place.view):
+            return False
+        job = copy_job(place, given_place(memory, place.view.shape, place.view.dtype), self._jobs.chunks)
+        if job is None:
+            return False
+        self.known.append(None)
+        self._kinds[memory] = ROW
+        self._ahead((reserve, inputs, memory, True, (), step))
+        self._parts.append((step, [job]))
         return True
 
     def _push(self, step: Step) -> bool:
         """The stack gives memory before the straight runs, which fills it."""
         handle, slot = step.inputs
         place, output = self._places.get(slot), step.outputs[0]
-        if place is None or not is_movable(place.view) or (self._uses[output] and place.slot is not None):
+        if place is None or (self._uses[output] and place.slot is not None):
             return False
         shape, dtype = place.view.shape, place.view.dtype
-        memory = len(self.known)
-        job = copy_job(place, given_place(memory, shape, dtype), self._jobs.chunks)
-        if job is None:
-            return False
-        self.known.append(None)
-        self._kinds[memory] = ROW
 
         def reserve(stack: Any) -> Any:
             return stack.push_place(shape, dtype)
 
-        self._before.append((reserve, (handle,), memory, True, (), step))
-        self._parts.append((step, [job]))
+        if not self._reserve(step, (handle,), reserve, place):
+            return False
+        self._follow(slot, step)
         self._places[output] = place
         if place.slot is None:
             self.known[output] = place.view
@@ -189,7 +232,13 @@ class StraightRows:
                     self._virtual[slot] = row
         if jobs:
             self._parts.append((step, jobs))
+        self._follow(varying[0], step)
         return True
+
+    def _follow(self, source: int, step: Step) -> None:
+        """The outputs of a step are ready when its source is."""
+        if source in self._made_by:
+            self._made_by.update(dict.fromkeys(step.outputs, self._made_by[source]))
 
     def _work(self, step: Step, filled: set[int]) -> bool:
         """A step that there are jobs for."""
@@ -283,14 +332,21 @@ class StraightRows:
             else:
                 self._outside(slot)
 
-    def _materialise(self, slots: Sequence[int]) -> None:
+    def _materialise(self, slots: Sequence[int], rows: list[Row] | None = None) -> None:
+        """Has slots filled that nobody has filled as yet, by further rows."""
+        rows = self._rows if rows is None else rows
         for slot in slots:
             row = self._virtual.get(slot)
             if row is not None:
                 for other in row[5].outputs:
                     self._virtual.pop(other, None)
-                self._materialise(row[1])
-                self._rows.append(row)
+                self._materialise(row[1], rows)
+                rows.append(row)
+
+    def _ahead(self, row: Row) -> None:
+        """A row that runs before the straight."""
+        self._materialise(row[1], self._before)
+        self._before.append(row)
 
     def _flush(self) -> None:
         """The row of the straight that is being made."""
@@ -309,6 +365,7 @@ class StraightRows:
             outputs = tuple([slot for slot, _ in self._fresh])
             self._rows.append((straight, tuple(given), outputs, False, (), self._parts[0][0]))
         self._before, self._parts, self._fresh, self._made_by = [], [], [], {}
+        self._writes = False
 
     def end_part(self, copies: Sequence[tuple[int, int]]) -> list[Row]:
         """The rows of a part of the program; at its end, slots are copied to the places of others."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 _FIRST = 64
-_KEPT = 2
+_KEPT = 4
 
 
 class RowMemory:
@@ -65,6 +65,39 @@ class Rows:
         """The last row."""
         self.count -= 1
         return self._array[self.count, ...]
+
+
+class NumberedRows:
+    """Places of one shape and type, one for each number; the first one asked for says which shape and type."""
+
+    __slots__ = ("_array", "_memory")
+
+    def __init__(self, memory: RowMemory) -> None:
+        self._memory = memory
+        self._array: Any = None
+
+    def place(self, number: int, count: int, shape: tuple[int, ...], dtype: Any) -> Any:
+        """The row of a number, of so many that there are."""
+        array = self._array
+        if array is None:
+            nbytes = count * prod(shape) * np.dtype(dtype).itemsize
+            array = self._array = self._memory.take(nbytes)[:nbytes].view(dtype).reshape(count, *shape)
+        if array.shape[1:] != shape or array.dtype != dtype or number >= len(array):
+            return np.empty(shape, dtype)
+        return array[number, ...]
+
+    def all_of(self, values: list[Any]) -> Any:
+        """All rows as one array, if they are these values; else None."""
+        array = self._array
+        if array is None or len(array) != len(values) or not array.nbytes:
+            return None
+        start, size = array.__array_interface__["data"][0], array.nbytes // len(array)
+        for number, value in enumerate(values):
+            if getattr(value, "base", None) is None or value.shape != array.shape[1:] or value.dtype != array.dtype:
+                return None
+            if not value.flags.c_contiguous or value.__array_interface__["data"][0] != start + number * size:
+                return None
+        return array
 
 
 def _count_of_one() -> int:

@@ -15,6 +15,7 @@ from scopert.graph.operation import Operation
 from scopert.graph.shape import is_compatible, text
 from scopert.graph.shape_rules import no_outputs, with_rank
 from scopert.graph.tensor import Shape, Tensor
+from scopert.ops.row_memory import RowMemory
 from scopert.ops.tensor_array_store import TensorArrayStore
 
 _FLOW = np.float32(0)
@@ -37,12 +38,13 @@ def _check_value(op: Operation, shape: Shape) -> None:
 
 
 def _make(
-    xp: Any, size: Any, *, op: Any, dtype: Any, element_shape: Shape, dynamic_size: bool, clear_after_read: bool,
-    identical_element_shapes: bool, tensor_array_name: Any,
+    xp: Any, size: Any, *, op: Any, context: Any, dtype: Any, element_shape: Shape, dynamic_size: bool,
+    clear_after_read: bool, identical_element_shapes: bool, tensor_array_name: Any,
 ) -> Any:  # fmt: skip
     name = tensor_array_name.decode() if isinstance(tensor_array_name, bytes) else tensor_array_name
     store = TensorArrayStore(
-        name or op.name, dtype, int(size), element_shape, identical_element_shapes, dynamic_size, clear_after_read
+        name or op.name, dtype, int(size), element_shape, identical_element_shapes, dynamic_size, clear_after_read,
+        memory=context.op_state(op, RowMemory),
     )
     return store, _FLOW
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from scopert.errors import InvalidArgumentError
 from scopert.graph.dtypes import DType, string
 from scopert.graph.shape import brackets, is_compatible, is_known
 from scopert.graph.tensor import Shape
+from scopert.ops.row_memory import NumberedRows, RowMemory
 
 
 def owned(xp: Any, value: Any) -> Any:
@@ -51,11 +54,13 @@ class TensorArrayStore:
         An element can be read once.
     adds : bool
         A second write to an element adds to it: the array of a gradient.
+    memory : RowMemory, optional
+        Where elements lie that are filled in place.
     """
 
     def __init__(
         self, name: str, dtype: DType, size: int, element_shape: Shape, identical_shapes: bool = False,
-        dynamic: bool = False, clear_after_read: bool = True, adds: bool = False,
+        dynamic: bool = False, clear_after_read: bool = True, adds: bool = False, memory: RowMemory | None = None,
     ) -> None:  # fmt: skip
         if size < 0:
             raise InvalidArgumentError(None, None, f"Size should be >= 0, but got {size}")
@@ -69,6 +74,15 @@ class TensorArrayStore:
         self._slots = [_Slot() for _ in range(size)]
         self._gradients: dict[Any, TensorArrayStore] = {}
         self._closed = False
+        self._memory = memory or RowMemory()
+        self._rows = NumberedRows(self._memory)
+        # What is to be added to elements, once it has been filled in.
+        self._pending: list[tuple[_Slot, Any]] = []
+
+    def _settle(self) -> None:
+        for slot, value in self._pending:
+            slot.value = slot.value + value
+        self._pending.clear()
 
     def _fail(self, text: str) -> InvalidArgumentError:
         return InvalidArgumentError(None, None, f"TensorArray {self.name}: {text}")
@@ -102,11 +116,38 @@ class TensorArrayStore:
         InvalidArgumentError
             If there is no such element, it was written or read before, or its type or shape does not fit.
         """
+        shape = _shape_of(xp, value)
+        slot = self._slot_to_write(index, shape, dtype)
+        if slot.written:
+            self._add(slot, index, value, shape)
+            return
+        slot.value, slot.shape, slot.written = value if is_own else owned(xp, value), shape, True
+
+    def write_place(self, index: int, shape: tuple[int, ...], dtype: DType) -> Any:
+        """Memory for an element (or for what is to be added to it) that the caller fills before the next call.
+
+        Raises
+        ------
+        InvalidArgumentError
+            As `write`.
+        """
+        slot = self._slot_to_write(index, shape, dtype)
+        if slot.written:
+            self._check_add(slot, index, shape)
+            self._pending.append((slot, np.empty(shape, dtype.np)))
+            return self._pending[-1][1]
+        count = 0 if self.dynamic else len(self._slots)
+        value = self._rows.place(index, count, shape, dtype.np) if count else np.empty(shape, dtype.np)
+        slot.value, slot.shape, slot.written = value, shape, True
+        return value
+
+    def _slot_to_write(self, index: int, shape: tuple[int, ...], dtype: DType) -> _Slot:
         self._check_open()
         self._check_dtype(dtype, "write")
+        if self._pending:
+            self._settle()
         self._reach(index)
         slot = self._slots[index]
-        shape = _shape_of(xp, value)
         if not is_compatible(self.element_shape, shape):
             raise self._fail(
                 f"Could not write to TensorArray index {index} because the value shape is {brackets(shape)} which is "
@@ -117,12 +158,13 @@ class TensorArrayStore:
             self.element_shape = shape
         if slot.read:
             raise self._fail(f"Could not write to TensorArray index {index} because it has already been read.")
-        if slot.written:
-            self._add(slot, index, value, shape)
-            return
-        slot.value, slot.shape, slot.written = value if is_own else owned(xp, value), shape, True
+        return slot
 
     def _add(self, slot: _Slot, index: int, value: Any, shape: tuple[int, ...]) -> None:
+        self._check_add(slot, index, shape)
+        slot.value = slot.value + value
+
+    def _check_add(self, slot: _Slot, index: int, shape: tuple[int, ...]) -> None:
         if not self.adds:
             raise self._fail(
                 f"Could not write to TensorArray index {index} because it has already been written to."
@@ -132,7 +174,6 @@ class TensorArrayStore:
                 f"Could not aggregate to TensorArray index {index} because the existing shape is "
                 f"{brackets(slot.shape)} but the new input shape is {brackets(shape)}."
             )
-        slot.value = slot.value + value
 
     def _reach(self, index: int) -> None:
         if index < 0 or (index >= len(self._slots) and not self.dynamic):
@@ -152,6 +193,8 @@ class TensorArrayStore:
         """
         self._check_open()
         self._check_dtype(dtype, "read")
+        if self._pending:
+            self._settle()
         if not 0 <= index < len(self._slots):
             raise self._fail(f"Tried to read from index {index} but array size is: {len(self._slots)}")
         slot = self._slots[index]
@@ -213,6 +256,9 @@ class TensorArrayStore:
                     f"TensorArray has inconsistent shapes.  Index 0 has shape: {brackets(first)} but index {number} "
                     f"has shape: {brackets(_shape_of(xp, value))}",
                 )  # fmt: skip
+        rows = self._rows.all_of(values)
+        if rows is not None:
+            return rows
         if self.dtype is string and not first:
             packed = xp.empty(len(values), object)
             packed[:] = values
@@ -329,7 +375,8 @@ class TensorArrayStore:
         if made is None:
             shape = None if self.element_shape is None else (*prepend, *self.element_shape)
             made = self._gradients[source] = TensorArrayStore(
-                f"{self.name}@{source}", self.dtype, len(self._slots), shape, self.identical_shapes, adds=True
+                f"{self.name}@{source}", self.dtype, len(self._slots), shape, self.identical_shapes, adds=True,
+                memory=self._memory,
             )
             self.dynamic = False
             for slot, own in zip(made._slots, self._slots, strict=True):

@@ -160,3 +160,35 @@ def test_results_are_the_callers():
         first = sess.run(y, {x: np.ones((2, 2))})
         second = sess.run(y, {x: np.zeros((2, 2))})
     assert (first == 8).all() and (second == 0).all()
+
+
+@pytest.mark.parametrize("picked", [lambda t: t, lambda t: 0 * t, lambda t: 3 - t, lambda t: tf.constant([2, 0, 1, 1])[t]])
+def test_arrays_that_are_read_and_written(picked):
+    x = tf.placeholder(tf.float32, [4, 3, 5])
+    source = tf.TensorArray(tf.float32, 4, clear_after_read=False).unstack(x)
+    made = tf.TensorArray(tf.float32, 4, clear_after_read=False)
+
+    def body(t, a, made):
+        row = source.read(picked(t))
+        a = tf.tanh(a + row)
+        made = made.write(t, a * 2.0)
+        return t + 1, a + made.read(t) * 0.5, made
+
+    _, a, made = tf.while_loop(lambda t, *_: t < 4, body, [tf.constant(0), tf.zeros([3, 5]), made])
+    fetches = [a, made.stack(), tf.gradients(tf.reduce_sum(a) + tf.reduce_sum(made.stack() ** 2), x)[0]]
+    feeds = [np.random.RandomState(n).randn(4, 3, 5) for n in range(3)]
+    with tf.Session() as sess, plain_session() as plain:
+        held = [sess.run(fetches, {x: feed}) for feed in feeds]
+        for feed, found in zip(feeds, held, strict=True):
+            for one, other in zip(found, plain.run(fetches, {x: feed}), strict=True):
+                np.testing.assert_allclose(one, other, rtol=1e-4, atol=5e-5)
+
+
+def test_results_of_arrays_are_the_callers():
+    x = tf.placeholder(tf.float32, [4, 300])
+    made = tf.TensorArray(tf.float32, 4)
+    _, made = tf.while_loop(lambda t, _: t < 4, lambda t, made: (t + 1, made.write(t, x[t] * 2.0)), [tf.constant(0), made])
+    stacked = made.stack()
+    with tf.Session() as sess:
+        held = [sess.run(stacked, {x: np.full((4, 300), n)}) for n in range(5)]
+    assert [array.min() for array in held] == [0, 2, 4, 6, 8] == [array.max() for array in held]

@@ -168,3 +168,12 @@ def test_sums_of_products(count, starts, twice, fetched):
             for _ in range(2):
                 for one, other in zip(sess.run(fetches, {x: feed}), plain.run(fetches, {x: feed}), strict=True):
                     np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-3)
+
+
+def test_numbers_are_packed():
+    x = tf.placeholder(tf.float32, [3])
+    parts = tf.unstack(tf.tanh(x))
+    y = tf.reduce_sum(tf.stack(parts[::-1]) * tf.stack([parts[0], parts[2], parts[1]])) + tf.stack(parts) * 2.0
+    with tf.Session() as sess, plain_session() as plain:
+        for _ in range(2):
+            np.testing.assert_allclose(sess.run(y, {x: [1, 2, 3]}), plain.run(y, {x: [1, 2, 3]}), rtol=1e-6)

@@ -43,6 +43,7 @@ class Place:
     __slots__ = ("_base", "slot", "view")
 
     def __init__(self, view: np.ndarray, slot: int | None = None, base: int = 0) -> None:
+        assert isinstance(view, np.ndarray)
         self.view = view
         self.slot = slot
         self._base = base
@@ -226,7 +227,7 @@ class StepJobs:
         axis = step.origin.attrs["axis"] % target.ndim
         made = []
         for number, place in enumerate(inputs):
-            where: Any = (*[slice(None)] * axis, number)
+            where: Any = (*[slice(None)] * axis, number, ...)
             window = target[where]
             if window.shape != place.view.shape:
                 return None
