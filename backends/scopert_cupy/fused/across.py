@@ -41,7 +41,7 @@ def parts_across(nest: Nest) -> int:
     length = prod(fused.extents[fused.rows :])
     if blocks >= 512 or length <= 64 * y:
         return 1
-    return max(min(-(-length // (16 * y)), -(-512 // blocks), 512), 1)
+    return max(min(-(-length // (8 * y)), -(-512 // blocks), 512), 1)
 
 
 class _Kernel:

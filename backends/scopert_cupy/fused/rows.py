@@ -55,7 +55,8 @@ class _Schedule:
     targets: list[list[int]] = field(default_factory=list)
 
 
-def _schedule(nest: Nest, keep: bool) -> _Schedule:
+def _schedule(nest: Nest, keep: str) -> _Schedule:
+    """What is computed when, if ``all`` that is costly, ``loads`` only or ``nothing`` is kept between phases."""
     fused = nest.fused
     used, columns = consumed(fused), columns_of(fused)
     phase: list[int] = []
@@ -69,7 +70,7 @@ def _schedule(nest: Nest, keep: bool) -> _Schedule:
     for number in reduced(fused):
         made.targets[phase[fused.nodes[number].args[0]]].append(fused.nodes[number].args[0])
     made.targets[last].extend(walked)
-    if not keep:
+    if keep == "nothing":
         return made
 
     def varies(number: int) -> bool:
@@ -99,7 +100,7 @@ def _schedule(nest: Nest, keep: bool) -> _Schedule:
                 home = phase[number]
                 if node.op == "load":  # it is read in the first phase that needs it
                     home = next(p for p in range(made.phases) if number in _walk(nest, made, p))
-                keep_it = number in made.kept or node.op == "load" or costly(number)
+                keep_it = number in made.kept or node.op == "load" or (keep == "all" and costly(number))
                 if home < where and inner in node.axes and keep_it:
                     if number not in made.kept:
                         made.kept[number] = home
@@ -256,10 +257,13 @@ class _Kernel:
     def __init__(self, nest: Nest, limit: int, wide: bool, split: Partials | None) -> None:
         check_types(nest)
         self.nest, self.fused = nest, nest.fused
-        self.plan = _schedule(nest, keep=True)
-        self.shape = _shape(nest, self.plan, limit, split is not None)
+        for keep in ("all", "loads"):
+            self.plan = _schedule(nest, keep)
+            self.shape = _shape(nest, self.plan, limit, split is not None)
+            if self.shape.memory != AGAIN:
+                break
         if self.shape.memory == AGAIN or split is not None:
-            self.plan = _schedule(nest, keep=False)
+            self.plan = _schedule(nest, "nothing")
         self.split = split
         self.wide = wide or is_wide(nest.fused)
         self.rows = range(nest.fused.rows)

@@ -1,4 +1,4 @@
-"""Fewer launches for what is small: maps over the same few points are one, and checked labels are not copied.
+"""Fewer launches: maps over the same points are one, if they are small or neighbours; checked labels are not copied.
 
 A pass over a program, before it is planned.
 """
@@ -17,8 +17,8 @@ from scopert_cupy.fused.drawing import drawn_by
 
 #: Points of a map that is small: a launch costs more than computing it.
 _POINTS = 1024
-#: Arrays of a step that is made of several.
-_ARRAYS = 64
+#: Arrays and nodes of a step that is made of several; how many steps may lie between larger ones.
+_ARRAYS, _NODES, _NEAR = 64, 96, 4
 
 
 def join_small(program: Program) -> Program:
@@ -47,7 +47,7 @@ def _labels_as_they_are(program: Program, steps: list[Step]) -> list[Step]:
 
 
 def _maps_together(program: Program, steps: list[Step]) -> list[Step]:
-    """Moves a small map down to the next one over the same space, where nothing between needs it."""
+    """Moves a map down to the next one over the same space, where nothing between needs it."""
     users: dict[int, list[int]] = defaultdict(list)
     for position, step in enumerate(steps):
         for slot in (*step.inputs, *step.guards):
@@ -56,7 +56,7 @@ def _maps_together(program: Program, steps: list[Step]) -> list[Step]:
     last: dict[tuple[int, ...], int] = {}
     made: list[Step | None] = list(steps)
     for position, step in enumerate(steps):
-        if not _is_small(step):
+        if not _is_map(step):
             continue
         body = step.body
         assert isinstance(body, Fused)
@@ -65,18 +65,25 @@ def _maps_together(program: Program, steps: list[Step]) -> list[Step]:
         if earlier is not None and before is not None:
             free = all(user > position for slot in earlier.outputs for user in users[slot])
             count = sum(len(s.inputs) + len(s.outputs) for s in (earlier, step))
-            if free and writes[before] == writes[position] and count <= _ARRAYS:
+            close = prod(body.extents) <= _POINTS or position - before <= _NEAR
+            close = close and _size(earlier) + _size(step) <= _NODES
+            if free and close and writes[before] == writes[position] and count <= _ARRAYS:
                 made[position] = _joined(earlier, step)
                 made[before] = None
         last[body.extents] = position
     return [step for step in made if step is not None]
 
 
-def _is_small(step: Step) -> bool:
+def _is_map(step: Step) -> bool:
     body = step.body
     if step.op != FUSED or not isinstance(body, Fused) or step.guards or step.kept or drawn_by(step):
         return False
-    return prod(body.extents) <= _POINTS and not any(node.op in REDUCTIONS for node in body.nodes)
+    return not any(node.op in REDUCTIONS for node in body.nodes)
+
+
+def _size(step: Step) -> int:
+    assert isinstance(step.body, Fused)
+    return len(step.body.nodes)
 
 
 def _joined(first: Step, second: Step) -> Step:

@@ -113,6 +113,14 @@ def softmax(n: int, m: int, dtype: DType, **more: Any) -> Example:
     return w.done((w("div", e, w.over("sum", e)), (m, 1)), kinds="rows", **more)
 
 
+def wide_softmax(n: int, m: int, **more: Any) -> Example:
+    """Of bfloat16, computed in float32."""
+    w = Write((n, m), 1)
+    x = w("cast", w.load(bfloat16, m, 1), dtype=float32)
+    e = w("exp", w("sub", x, w.over("max_over", x)))
+    return w.done((w("cast", w("div", e, w.over("sum", e)), dtype=bfloat16), (m, 1)), kinds="rows", **more)
+
+
 def cross_entropy(n: int, m: int, dtype: DType, **more: Any) -> Example:
     """Loss and gradient by labels that are numbers of classes."""
     w = Write((n, m), 1)
@@ -238,6 +246,7 @@ EXAMPLES: dict[str, Example] = {
     "softmax kept": softmax(2, 40000, float32), "softmax again": softmax(2, 40000, float32, limit=1 << 14),
     "softmax odd": softmax(2, 30001, float32, width=0), "softmax halves": softmax(4, 5000, float16),
     "softmax doubles": softmax(2, 9000, float64),
+    "softmax of loads": wide_softmax(2, 60001, width=0), "softmax of 16 bits": wide_softmax(3, 4096),
     "cross entropy": cross_entropy(7, 10, float32, width=0), "cross entropy long": cross_entropy(2, 50257, float32, width=0),
     "cross entropy bfloat16": cross_entropy(5, 1024, bfloat16),
     "layer norm": layer_norm(6, 40, float32), "layer norm wide": layer_norm(3, 768, bfloat16), "layer norm long": layer_norm(2, 8192, float32),

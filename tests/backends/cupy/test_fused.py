@@ -157,3 +157,12 @@ def test_no_races_and_nothing_out_of_bounds() -> None:
 def test_what_is_the_same_for_all_columns_is_reduced_once() -> None:
     commands = EXAMPLES["mean loss"].kernels().commands
     assert commands[1].grid == (1, 1, 1)  # one result, from one number a row
+
+
+def test_long_rows_are_read_once() -> None:
+    """Where a row is too long for all values that could be kept, what was loaded still stays in shared memory."""
+    (command,) = EXAMPLES["softmax of loads"].kernels().commands
+    assert 2 * 60001 <= command.shared < 3 * 60001
+    (command,) = EXAMPLES["softmax kept"].kernels().commands
+    assert command.shared == 4 * 40000  # the exponentials take the place of what was loaded
+    assert EXAMPLES["softmax again"].kernels().commands[0].shared == 0

@@ -71,6 +71,22 @@ def test_what_depends_on_each_other_stays_in_order(programs: list[tuple[Any, Any
     assert programs
 
 
+def test_neighbours_of_one_space_are_one_launch(programs: list[tuple[Any, Any]]) -> None:
+    """Larger maps, too, if they follow one another: here of three arrays."""
+    with tf.Graph().as_default():
+        fed = [tf.placeholder(tf.float32, [40, 40]) for _ in range(3)]
+        made = [tf.exp(fed[0]), tf.tanh(fed[1]) * 2.0, fed[2] + 1.0]
+        product = tf.matmul(tf.matmul(made[0], made[1]), made[2])
+        feeds = dict(zip(fed, np.random.default_rng(0).uniform(-1, 1, (3, 40, 40)).astype(np.float32), strict=True))
+        results = []
+        for backend in ("numpy", "cupy"):
+            with tf.Session(backend=backend) as session:
+                results.append(session.run(product, feeds))
+    np.testing.assert_allclose(results[1], results[0], rtol=1e-4, atol=1e-3)
+    before, after = max(programs, key=lambda pair: len(pair[0].steps))
+    assert fused(before) - fused(after) >= 1
+
+
 def test_reads_stay_before_writes() -> None:
     with tf.Graph().as_default():
         v = tf.get_variable("v", [], initializer=tf.constant_initializer(2.0))
