@@ -1,7 +1,8 @@
 """Products and what follows them as one step: a bias, a relu or gelu, and the gradient of a relu.
 
-A pass over a program, before it is planned. It joins a MatMul with the FUSED step that alone uses its result, if all
-that this does is in the library's epilogues; the step's op then says so: ``MatMul+bias+relu``. A relu whose gradient is
+A pass over a program, before it is planned. It joins a MatMul (or a convolution with the channels last, which is made
+of products too) with the FUSED step that alone uses its result, if all that this does is in the library's epilogues;
+the step's op then says so: ``MatMul+bias+relu``. A relu whose gradient is
 joined too keeps a bit for each element (``relu_aux``), and the gradient (``drelu``) needs its result no more.
 """
 
@@ -17,9 +18,13 @@ from typing import Any
 from scopert.backend import FUSED, LOOP, WRITES, DType, Fused, Node, Program, Step, Value, as_dtype
 from scopert.program.passes.place import Place
 from scopert_cupy.command import mask_bits
+from scopert_cupy.device import Facts
+from scopert_cupy.emit import Request
+from scopert_cupy.emitters import convolving
 from scopert_cupy.emitters.matmul import FLOATS
 
 _UINT8 = as_dtype("uint8")
+_PRODUCTS = frozenset({"MatMul", "Conv2D", "Conv3D"})
 # How far a number in a program of 16-bit floats may be from what was written.
 _ROUNDING = {"float16": 2.0**-10, "bfloat16": 2.0**-7}
 
@@ -37,18 +42,20 @@ class _Joined:
     def step(self) -> Step:
         attrs = {**self.follower.origin.attrs, **self.product.origin.attrs}
         origin = replace(self.follower.origin, attrs=attrs)
-        op = "+".join(["MatMul", *self.words])
+        op = "+".join([self.product.op, *self.words])
         return replace(self.product, op=op, inputs=self.inputs, outputs=self.outputs, origin=origin, kernel=None)
 
 
-def join_products(program: Program) -> Program:
+def join_products(program: Program, facts: Facts | None = None) -> Program:
     """The program with products joined with what follows them, and a new layout.
+
+    Without `facts` of the device convolutions stay what they are.
 
     One without a layout stays what it is: its shapes are not sure. ``SCOPERT_CUPY_EPILOGUES=0`` turns this off.
     """
     if program.memory is None or os.environ.get("SCOPERT_CUPY_EPILOGUES", "1") in ("", "0"):
         return program
-    joining = _Joining(program)
+    joining = _Joining(program, facts)
     if not joining.found:
         return program
     steps = []
@@ -63,7 +70,8 @@ def join_products(program: Program) -> Program:
 
 
 class _Joining:
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, facts: Facts | None) -> None:
+        self._program, self._facts = program, facts
         self.values = list(program.values)
         #: By the identity of the following step.
         self.found: dict[int, _Joined] = {}
@@ -74,7 +82,7 @@ class _Joining:
         # Joined relus, by the slot of their result.
         self._relus: dict[int, _Joined] = {}
         for step in program.steps:
-            if step.op == "MatMul" and not step.guards and not step.kept and self._is_dense(step):
+            if step.op in _PRODUCTS and not step.guards and not step.kept and self._is_dense(step):
                 self._open[step.outputs[0]] = step
             elif step.op == FUSED and not step.guards and not step.kept and isinstance(step.body, Fused):
                 self._follow(step, step.body)
@@ -85,15 +93,24 @@ class _Joining:
         values = [self.values[slot] for slot in (*step.inputs, *step.outputs)]
         shapes = [value.shape for value in values]
         known = all(shape is not None and None not in shape and 0 not in shape for shape in shapes)
-        return known and values[2].dtype.base.name in FLOATS and self._uses[step.outputs[0]] == 1
+        if not known or values[2].dtype.base.name not in FLOATS or self._uses[step.outputs[0]] != 1:
+            return False
+        if step.op == "MatMul":
+            return True
+        if self._facts is None:
+            return False
+        return convolving.TABLE[step.op](Request(step, self._program, self._facts)) is not None
 
     def _follow(self, step: Step, body: Fused) -> None:
         slot = next((slot for slot in step.inputs if slot in self._open), None)
         if slot is None or step.inputs.count(slot) > 1:
             return
         product = self._open[slot]
-        m, n = (int(size) for size in self.values[slot].shape or () if size is not None)
-        joined = self._forward(product, step, body, m, n) or self._backward(product, step, body, m, n)
+        sizes = [size for size in self.values[slot].shape or () if size is not None]
+        m, n = math.prod(sizes[:-1]), sizes[-1]
+        joined = self._forward(product, step, body, m, n)
+        if joined is None and product.op == "MatMul":
+            joined = self._backward(product, step, body, m, n)
         if joined is not None:
             del self._open[slot]
             self.found[id(step)] = joined
@@ -131,10 +148,20 @@ class _Joining:
             return None
         words += (activation,) if activation else ()
         vector = tuple(step.inputs[body.nodes[number].value] for number in biases)
+        if product.op != "MatMul" and not self._fits_convolution(product, step, vector):
+            return None
         joined = _Joined(product, step, (*product.inputs, *vector), step.outputs, words)
-        if activation == "relu":
+        if activation == "relu" and product.op == "MatMul":
             self._relus[step.outputs[0]] = joined
         return joined
+
+    def _fits_convolution(self, product: Step, step: Step, vector: tuple[int, ...]) -> bool:
+        """Whether the result keeps its shape, with the channels last, and the bias is of its type."""
+        layout = product.origin.attrs["data_format"]
+        layout = layout.decode() if isinstance(layout, bytes) else layout
+        own, made = self.values[product.outputs[0]], self.values[step.outputs[0]]
+        alike = all(self.values[slot].dtype.base is own.dtype.base for slot in vector)
+        return not layout.startswith("NC") and own.shape == made.shape and alike
 
     def _is_mixed(self, body: Fused, kind: DType, beside: Sequence[int]) -> bool:
         """Whether it computes in other types than the product's, but for the nodes `beside` and comparisons."""

@@ -17,7 +17,7 @@ from scopert_cupy.take_halves import take_halves
 
 def improved(program: Program, facts: Facts) -> Program:
     """The program with fewer launches and less in memory; the same results."""
-    program = join_products(program)
+    program = join_products(program, facts)
     if os.environ.get("SCOPERT_CUPY_PASSES", "1") in ("", "0"):
         return program
     program = recompute(join_moves(take_halves(program)), facts)

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from backends.cupy.recorded import FACTS
 from scopert_cupy.command import mask_bits
 from scopert_cupy.join_products import join_products
 
 import scopert as tf
-from scopert.program.passes.pipeline import PIPELINE, optimised
+from scopert.program.passes.pipeline import DEVICE_PIPELINE, PIPELINE, optimised
 from scopert.program.verify import verify
 
 RNG = np.random.RandomState(5)
@@ -87,6 +88,51 @@ def test_gelu_however_it_is_written(form: str, biased: bool) -> None:
 def test_other_functions_are_not_joined(form: str) -> None:
     x = tf.placeholder(tf.float32, [4, 6])
     assert "MatMul" in _ops([OTHERS[form](tf.matmul(x, _weights(6, 5)) + _weights(5))], [x])
+
+
+def _convolved(layout: str = "NHWC", groups: int = 1, size: int = 3, dtype: Any = tf.float32) -> tuple[Any, Any]:
+    shape = [2, 7, 6, 4] if layout == "NHWC" else [2, 4, 7, 6]
+    x = tf.placeholder(dtype, shape)
+    return x, tf.nn.conv2d(x, _weights(size, size, 4 // groups, 6, dtype=dtype), [1, 1, 1, 1], "SAME", data_format=layout)
+
+
+def _joined_ops(tensor: Any, x: Any) -> list[str]:
+    with tf.Session() as session:
+        program = optimised(session.program([tensor], (), [x]), [tuple(x.shape.as_list())], DEVICE_PIPELINE)
+    after = join_products(program, FACTS)
+    verify(after)
+    return [step.op for step in after.steps if step.op not in ("read", "Reshape")]
+
+
+@pytest.mark.parametrize("form", ["relu", "bias", "bias and relu", "bias and gelu", "pointwise", "groups", "volumes"])
+def test_convolutions(form: str) -> None:
+    tf.reset_default_graph()
+    x, y = _convolved(groups=2 if form == "groups" else 1, size=1 if form == "pointwise" else 3)
+    if form == "volumes":
+        x = tf.placeholder(tf.float32, [2, 4, 5, 3, 2])
+        y = tf.nn.conv3d(x, _weights(2, 2, 2, 2, 6), [1, 1, 1, 1, 1], "SAME")
+    y = y + _weights(6) if form != "relu" else y
+    y = tf.nn.relu(y) if form != "bias" and "gelu" not in form else y
+    y = _gelu(y) if "gelu" in form else y
+    words = {"relu": "+relu", "bias": "+bias", "bias and gelu": "+bias+gelu"}.get(form, "+bias+relu")
+    assert _joined_ops(y, x) == [("Conv3D" if form == "volumes" else "Conv2D") + words]
+    array, found = RNG.normal(size=x.shape.as_list()), []
+    for backend in ("numpy", "cupy"):
+        with tf.Session(backend=backend) as session:
+            RNG.seed(7)
+            session.run(tf.global_variables_initializer())
+            found.append(session.run(y, {x: array}))
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-5, atol=1e-5)
+
+
+def test_convolutions_that_stay() -> None:
+    x, y = _convolved("NCHW")
+    assert "Conv2D" in _joined_ops(tf.nn.relu(tf.nn.bias_add(y, _weights(6), "NCHW")), x)
+    x, y = _convolved()
+    assert "Conv2D" in _joined_ops(tf.nn.relu(tf.reshape(y + _weights(6), [2, 42, 6])), x)
+    assert "Conv2D" in _joined_ops(tf.nn.relu(y + _weights(6, 6)), x)
+    x, y = _convolved(dtype=tf.float16)
+    assert "Conv2D" in _joined_ops(tf.nn.relu(y + tf.cast(_weights(6), tf.float16)), x)
 
 
 def test_what_somebody_else_needs_stays() -> None:
