@@ -39,6 +39,7 @@ from scopert_cupy.distinct import distinct_rows
 from scopert_cupy.emit import Emitter, Request, emit
 from scopert_cupy.into_variables import ASSIGNS, IntoVariables
 from scopert_cupy.passes import improved
+from scopert_cupy.settled import settled
 
 _STRING, _RESOURCE, _VARIANT = as_dtype("string"), as_dtype("resource"), as_dtype("variant")
 _SWITCHES = frozenset({"Switch", "RefSwitch"})
@@ -240,7 +241,7 @@ class _Planner:
     def plan(self, program: Program) -> Plan:
         # Without a layout the shapes of variables, and of what follows from them, are not sure.
         self.trusts = program.memory is not None
-        program = self._with_variables(improved(program, self._facts), {})
+        program = self._with_variables(improved(settled(program), self._facts), {})
         if self.trusts:
             program = distinct_rows(program, self._facts, self._table)
         scope = _ScopePlanner(self, program, top=True)
