@@ -161,12 +161,22 @@ class CupyBackend:
                 try:
                     return make()
                 except OutOfMemory:
+                    if self._drop_cached():
+                        continue
                     while waiting and not waiting[0].frames():
                         waiting.pop(0)
                     if not waiting:
                         raise
                 self.clock.wait()
                 waiting.pop(0).release()
+
+    def _drop_cached(self) -> bool:
+        """Gives back what the array library keeps for eager steps to come; whether that was something."""
+        pool = getattr(self.xp, "get_default_memory_pool", None)
+        if pool is None or not pool().free_bytes():
+            return False
+        pool().free_all_blocks()
+        return True
 
     def view(self, buffer: Allocation, offset: int, shape: tuple[int, ...], dtype: DType) -> Any:
         """An array over a part of an allocation."""

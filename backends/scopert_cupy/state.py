@@ -140,7 +140,7 @@ class State:
                 self.device.copy_in(self.addresses[slot], array, array.nbytes)
             self.host[slot] = made
         elif view.size:
-            view[...] = made
+            view[...] = made if self._plain or not isinstance(made, np.ndarray) else self._xp.asarray(made)
         self.values[slot] = view
 
     def own(self, value: Any) -> Any:

@@ -53,6 +53,28 @@ def test_what_the_library_lacks_runs_on_the_host(poor, caplog):
     assert len(told) == 1 and "Unique" in told[0] and "the library has no unique" in told[0]
 
 
+def test_what_the_library_keeps_is_given_back_first(monkeypatch):
+    """A pool of freed blocks must not make an arena fail."""
+    device = PoorDevice(memory=1 << 16)
+    kept = [device.allocate(60_000)]
+
+    class Pool:
+        def free_bytes(self):
+            return sum(block.nbytes for block in kept)
+
+        def free_all_blocks(self):
+            kept.clear()
+
+    library = Library()
+    library.get_default_memory_pool = Pool
+    monkeypatch.setattr(device, "library", library, raising=False)
+    monkeypatch.setitem(backends._registry._opened, ("cupy", 0), CupyBackend(device))
+    x = tf.placeholder(tf.float32, [3000])
+    with tf.Session(backend="cupy") as session:
+        assert session.run(tf.cumsum(x), {x: np.ones(3000)})[-1] == 3000
+    assert not kept
+
+
 def test_a_variable_that_the_host_updates(poor):
     """An optimizer's rule without emitter, on copies that are written back."""
     steps = {}
