@@ -245,11 +245,10 @@ def test_division_by_multiplication() -> None:
 
 
 @pytest.mark.skipif(not nvrtc.available(), reason="NVRTC is not installed")
-@pytest.mark.parametrize("architecture", ["sm_80", "sm_120"])
-def test_machine_code(prepared: Any, architecture: str) -> None:
-    """Of a few types: one float in which is computed, one that is converted, one wide integer."""
-    chosen = [case for case in prepared[0] if set(case.name.split("-")[1:]) <= {"float32", "bfloat16", "int64", "bool"}]
+def test_machine_code(prepared: Any) -> None:
+    """Of the type that most is computed in, and one that is converted; other architectures compile whole bodies."""
+    chosen = [case for case in prepared[0] if set(case.name.split("-")[1:]) <= {"float32", "bfloat16", "bool"}]
     launches = [c for case in chosen for c in case.commands if isinstance(c, Launch)]
     functions = {c.function.name: c.function for c in launches}
-    cubin = nvrtc.compile_cubin("\n".join([f.source for f in functions.values()]), architecture)
+    cubin = nvrtc.compile_cubin("\n".join([f.source for f in functions.values()]), "sm_80")
     assert all(cubin.resources[name].spills == 0 for name in functions)
