@@ -18,8 +18,8 @@ from scopert_cupy.emitters.joining_moves import OP, PIECES, Piece
 _Shape = tuple[int, ...]
 
 
-def join_moves(program: Program) -> Program:
-    """The program with such steps joined, and a new layout; one without a layout stays what it is."""
+def join_moves(program: Program, place: bool = True) -> Program:
+    """The program with such steps joined, and (with `place`) a new layout; one without a layout stays what it is."""
     if program.memory is None:
         return program
     made = {slot: step for step in program.steps for slot in step.outputs}
@@ -36,7 +36,8 @@ def join_moves(program: Program) -> Program:
     if not joined:
         return program
     steps = [joined.get(id(step), step) for step in program.steps if id(step) not in gone]
-    return Place()(replace(program, steps=tuple(steps)))
+    after = replace(program, steps=tuple(steps))
+    return Place()(after) if place else after
 
 
 def _joined(

@@ -46,8 +46,8 @@ class _Joined:
         return replace(self.product, op=op, inputs=self.inputs, outputs=self.outputs, origin=origin, kernel=None)
 
 
-def join_products(program: Program, facts: Facts | None = None) -> Program:
-    """The program with products joined with what follows them, and a new layout.
+def join_products(program: Program, facts: Facts | None = None, place: bool = True) -> Program:
+    """The program with products joined with what follows them, and (with `place`) a new layout.
 
     Without `facts` of the device convolutions stay what they are.
 
@@ -66,7 +66,8 @@ def join_products(program: Program, facts: Facts | None = None) -> Program:
             steps.append(joined.step())
         elif id(step) not in taken:
             steps.append(step)
-    return Place()(replace(program, values=tuple(joining.values), steps=tuple(steps)))
+    made = replace(program, values=tuple(joining.values), steps=tuple(steps))
+    return Place()(made) if place else made
 
 
 class _Joining:

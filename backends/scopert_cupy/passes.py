@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from scopert.backend import Program
+from scopert.program.passes.place import Place
 from scopert_cupy.device import Facts
 from scopert_cupy.fused.drawing import draw_inside
 from scopert_cupy.fused.recompute import recompute
@@ -17,9 +18,14 @@ from scopert_cupy.take_halves import take_halves
 
 def improved(program: Program, facts: Facts) -> Program:
     """The program with fewer launches and less in memory; the same results."""
-    program = join_products(program, facts)
     if os.environ.get("SCOPERT_CUPY_PASSES", "1") in ("", "0"):
-        return program
-    program = recompute(join_moves(take_halves(program)), facts)
-    program = join_small(sink_assigned(program))
-    return draw_inside(program, facts)
+        return join_products(program, facts)
+    # Laying out takes longer than the passes: it is done once.
+    made = join_products(program, facts, place=False)
+    made = take_halves(made, place=False)
+    made = join_moves(made, place=False)
+    made = recompute(made, facts, place=False)
+    made = sink_assigned(made, place=False)
+    made = join_small(made, place=False)
+    made = draw_inside(made, facts, place=False)
+    return program if made is program else Place()(made)

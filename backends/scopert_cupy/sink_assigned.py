@@ -15,8 +15,8 @@ from scopert.program.passes.place import Place
 from scopert_cupy.into_variables import ASSIGNS
 
 
-def sink_assigned(program: Program) -> Program:
-    """The program in that order, and a new layout; one without a layout stays what it is."""
+def sink_assigned(program: Program, place: bool = True) -> Program:
+    """The program in that order, and (with `place`) a new layout; one without a layout stays what it is."""
     if program.memory is None:
         return program
     users: dict[int, list[int]] = defaultdict(list)
@@ -48,7 +48,8 @@ def sink_assigned(program: Program) -> Program:
         steps += moved.get(position, [])
         if position in stay:
             steps.append(step)
-    return Place()(replace(program, steps=tuple(steps)))
+    after = replace(program, steps=tuple(steps))
+    return Place()(after) if place else after
 
 
 def _key(program: Program, slot: int) -> Hashable:

@@ -14,8 +14,8 @@ from scopert.program.passes.place import Place
 from scopert_cupy.emitters.optimizers import HALVES, gradient_of
 
 
-def take_halves(program: Program) -> Program:
-    """The program without such casts, and a new layout; one without a layout stays what it is."""
+def take_halves(program: Program, place: bool = True) -> Program:
+    """The program without such casts, and (with `place`) a new layout; one without a layout stays what it is."""
     if program.memory is None:
         return program
     made = {slot: step for step in program.steps for slot in step.outputs}
@@ -33,7 +33,8 @@ def take_halves(program: Program) -> Program:
     if not gone:
         return program
     kept = [steps.get(id(step), step) for step in program.steps if gone.isdisjoint(step.outputs)]
-    return Place()(replace(program, steps=tuple(kept)))
+    after = replace(program, steps=tuple(kept))
+    return Place()(after) if place else after
 
 
 def _with(step: Step, replaced: dict[int, int]) -> Step:

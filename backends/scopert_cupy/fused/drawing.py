@@ -81,8 +81,8 @@ def drawn_by(step: Step) -> tuple[Drawn, ...]:
     return found
 
 
-def draw_inside(program: Program, facts: Facts) -> Program:
-    """The program with random operations as parts of the fused steps that use them, and a new layout.
+def draw_inside(program: Program, facts: Facts, place: bool = True) -> Program:
+    """The program with random operations as parts of the fused steps that use them, and (with `place`) a new layout.
 
     One without a layout stays what it is: its shapes are not sure.
     """
@@ -106,7 +106,8 @@ def draw_inside(program: Program, facts: Facts) -> Program:
     if not taken:
         return program
     kept = [step for step in steps if step.op not in DISTRIBUTIONS or step.outputs[0] not in taken]
-    return Place()(replace(program, steps=tuple(kept)))
+    after = replace(program, steps=tuple(kept))
+    return Place()(after) if place else after
 
 
 def _is_drawable(program: Program, step: Step, uses: Counter[int]) -> bool:

@@ -36,8 +36,8 @@ class _Leaf:
     access: Access
 
 
-def recompute(program: Program, facts: Facts) -> Program:
-    """The program with values computed again instead of stored, and a new layout.
+def recompute(program: Program, facts: Facts, place: bool = True) -> Program:
+    """The program with values computed again instead of stored, and (with `place`) a new layout.
 
     One without a layout stays what it is: its shapes are not sure.
     """
@@ -49,7 +49,8 @@ def recompute(program: Program, facts: Facts) -> Program:
     if not work.changed or not all(_can_be_made(work, k, facts) for k in work.changed):
         return program
     steps = tuple([step for step in work.steps if step.outputs or step.op != FUSED])
-    return Place()(replace(program, values=tuple(work.values), steps=steps))
+    made = replace(program, values=tuple(work.values), steps=steps)
+    return Place()(made) if place else made
 
 
 def _can_be_made(work: _Work, position: int, facts: Facts) -> bool:

@@ -21,15 +21,18 @@ _POINTS = 1024
 _ARRAYS, _NODES, _NEAR = 64, 96, 4
 
 
-def join_small(program: Program) -> Program:
-    """The program with small steps as one, and a new layout.
+def join_small(program: Program, place: bool = True) -> Program:
+    """The program with small steps as one, and (with `place`) a new layout.
 
     One without a layout stays what it is: its shapes are not sure.
     """
     if program.memory is None:
         return program
     steps = _maps_together(program, _labels_as_they_are(program, list(program.steps)))
-    return program if steps == list(program.steps) else Place()(replace(program, steps=tuple(steps)))
+    if steps == list(program.steps):
+        return program
+    made = replace(program, steps=tuple(steps))
+    return Place()(made) if place else made
 
 
 def _labels_as_they_are(program: Program, steps: list[Step]) -> list[Step]:

@@ -41,7 +41,7 @@ def test_to_the_bit_as_with_a_cast(name: str, half: Any, monkeypatch: pytest.Mon
     found = []
     for takes in (True, False):
         if not takes:
-            monkeypatch.setattr(passes, "take_halves", lambda program: program)
+            monkeypatch.setattr(passes, "take_halves", lambda program, place: program)
         with tf.Graph().as_default():
             x, loss, train = _net(half, name)
             feed = {x: np.random.RandomState(1).normal(size=(6, 50))}
