@@ -117,7 +117,10 @@ def simplified(fused: Fused) -> Fused:
         def const(value: Any, dtype: DType = dtype) -> int:
             return writer.add("const", (), dtype, value)
 
-        if node.op == "sigmoid":
+        if node.op == "sigmoid" and dtype.np.itemsize > 2:
+            e = writer.add("exp", (writer.add("neg", args, dtype),), dtype)
+            made = writer.add("div", (const(1), writer.add("add", (const(1), e), dtype)), dtype)
+        elif node.op == "sigmoid":
             x = args[0]
             e = writer.add("exp", (writer.add("neg", (writer.add("abs", (x,), dtype),), dtype),), dtype)
             positive = writer.add("ge", (x, const(0)), boolean)

@@ -43,6 +43,8 @@ def _sigmoid(xp: Any, x: Array) -> Array:
     one = x.dtype.type(1)
     if x.dtype.kind == "c":
         return one / (one + xp.exp(-x))
+    if x.dtype.itemsize > 2:  # where the power overflows, the result is as good as 0
+        return one / (one + xp.exp(-x))
     e = xp.exp(-xp.abs(x))  # never overflows
     return xp.where(x >= 0, one, e) / (one + e)
 
