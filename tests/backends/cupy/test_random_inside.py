@@ -42,7 +42,7 @@ def plans(monkeypatch: pytest.MonkeyPatch) -> list[Plan]:
     seen: list[Any] = []
     original = passes.draw_inside
 
-    def noted(program: Any, facts: Any) -> Any:
+    def noted(program: Any, facts: Any, place: bool) -> Any:
         seen.append(original(program, facts))
         return seen[-1]
 

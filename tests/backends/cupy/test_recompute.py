@@ -80,7 +80,7 @@ def test_the_same_bits_with_less_memory(name: str, monkeypatch: pytest.MonkeyPat
     found, seen = {}, {}
     for active in (False, True):
 
-        def noted(program: Any, facts: Any, active: bool = active) -> Any:
+        def noted(program: Any, facts: Any, place: bool, active: bool = active) -> Any:
             made = recompute(program, facts) if active else program
             if sum(step.op == FUSED for step in program.steps) > 1:
                 seen[active] = stored(made)
