@@ -32,7 +32,7 @@ def read_between(v: Any, w: Any) -> Any:
 
 
 def after_another(v: Any, w: Any) -> Any:
-    """A product needs the variable between the step that makes the value and the assignment."""
+    """A product needs the variable before its new value is assigned: the value is made behind the product."""
     made = tf.exp(w)
     with tf.control_dependencies([made]):
         product = tf.matmul(v.read_value(), w)
@@ -54,7 +54,7 @@ PROGRAMS: dict[str, tuple[Callable[[Any, Any], Any], int]] = {
     "another variable": (assigned(lambda v, w: w), 1),
     "used twice": (lambda v, w: [tf.assign(v, y) for y in [tf.exp(v)]] + [tf.assign(w, tf.exp(v) * 2.0)], 1),
     "read between": (read_between, 1),
-    "after another": (after_another, 2),
+    "after another": (after_another, 1),
 }
 
 
