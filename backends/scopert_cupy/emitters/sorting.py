@@ -1,8 +1,9 @@
 """Sorting numbers below a limit together with their places; equal numbers stay in order.
 
-Few numbers are ranked by one block. Many are sorted digit by digit: each block counts the digits of its tile,
-one block adds the counts up, and each block carries its tile to where they say. Counts are integers and places
-follow from them alone, so the result is the same in every run.
+Few numbers are ranked by one block, some more by all: a warp counts what comes before a number, which is its place.
+Many are sorted digit by digit: each block counts the digits of its tile, one block adds the counts up, and each block
+carries its tile to where they say. Counts are integers and places follow from them alone, so the result is the same
+in every run.
 """
 
 from __future__ import annotations
@@ -17,6 +18,10 @@ from scopert_cupy.emitters.source import THREADS, Passed, aligned, define, launc
 
 #: So many are ranked by one block.
 _RANKED = 1024
+#: So many are ranked by all blocks: two launches, where digits would take three for each.
+_COUNTED = 8192
+#: Numbers that a warp ranks at a time.
+_AT_ONCE = 4
 #: Keys of one thread, and bits of one digit at most.
 _EACH = 8
 _DIGIT = 5
@@ -60,6 +65,33 @@ _RANK = """SC_KERNEL void __launch_bounds__($THREADS, 4) $NAME($parameters) {
     for (unsigned j = i + 1; j < $COUNT; ++j) rank += all[j] < key;
     keys[rank] = key;
     places[rank] = i;
+  }
+}
+"""
+
+_RANK_ALL = """SC_KERNEL void __launch_bounds__($THREADS, 4)
+$NAME(const unsigned* __restrict__ raw, unsigned* __restrict__ keys, unsigned* __restrict__ places) {
+  const unsigned lane = threadIdx.x % 32, warps = gridDim.x * ($THREADS / 32);
+  for (unsigned first = (blockIdx.x * ($THREADS / 32) + threadIdx.x / 32) * $AT_ONCE; first < $COUNT;
+       first += warps * $AT_ONCE) {
+    unsigned own[$AT_ONCE];
+    int before[$AT_ONCE];
+    for (int t = 0; t < $AT_ONCE; ++t) {
+      own[t] = first + t < $COUNT ? raw[first + t] : 0;
+      before[t] = 0;
+    }
+    for (unsigned j = lane; j < $COUNT; j += 32) {
+      const unsigned key = raw[j];
+#pragma unroll
+      for (int t = 0; t < $AT_ONCE; ++t) before[t] += key < own[t] || (key == own[t] && j < first + t);
+    }
+    for (int t = 0; t < $AT_ONCE; ++t) {
+      const int rank = sc_over_lanes<sc_sum, 32>(before[t]);
+      if (lane == 0 && first + t < $COUNT) {
+        keys[rank] = own[t];
+        places[rank] = first + t;
+      }
+    }
   }
 }
 """
@@ -155,6 +187,13 @@ def ordered(
         function = define("rank", _RANK, names, fibers=True)
         command = launch(function, 1, THREADS, *[value for _, value in (*parameters, *made)])
         return Order(keys, places, count, limit, (command,), aligned(scratch) + 2 * size)
+    if count <= _COUNTED:
+        raw = pieces[2]
+        body = f"{key}\n    raw[i] = key;"
+        noted = pointwise("raw_keys", count, [*parameters, (writing("unsigned", "raw"), raw)], body, facts)
+        function = define("rank_all", _RANK_ALL, {"COUNT": count, "AT_ONCE": _AT_ONCE}, fibers=True)
+        ranked = launch(function, -(-count // (_AT_ONCE * THREADS // 32)), THREADS, raw, keys, places)
+        return Order(keys, places, count, limit, (noted, ranked), aligned(scratch) + 3 * size)
     bits = max(1, limit.bit_length())
     passes = -(-bits // _DIGIT)
     digit = -(-bits // passes)
