@@ -19,7 +19,7 @@ from scopert.program.passes.place import Place
 from scopert_cupy.device import Facts
 from scopert_cupy.fused.drawing import DISTRIBUTIONS, drawn_by, nest_of, takes_each_once
 from scopert_cupy.fused.plan import Kernels
-from scopert_cupy.fused.rows import COSTS
+from scopert_cupy.fused.row_plan import COSTS
 from scopert_cupy.fused.text import Unsupported
 
 #: Instructions for each element that may be repeated: with bytes saved at both ends, memory is still the limit.

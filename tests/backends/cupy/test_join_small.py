@@ -97,3 +97,10 @@ def test_reads_stay_before_writes() -> None:
             session.run(v.initializer)
             assert session.run([before, after]) == [6.0, 15.0]
             assert session.run([before, after]) == [9.0, 20.0]
+
+
+def test_passes_can_be_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = train("cupy")
+    monkeypatch.setenv("SCOPERT_CUPY_PASSES", "0")
+    for a, b in zip(train("cupy"), found, strict=True):
+        np.testing.assert_array_equal(a, b)
