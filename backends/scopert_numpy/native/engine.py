@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeAlias
@@ -253,7 +253,17 @@ class Engine:
         # The more bodies there are, the larger is LLVM's share of the time.
         little = self.little * max(1, len(bodies) // 4)
 
+        # The same by what is to be printed: an unrolled recurrence has one body many times.
+        written: dict[Hashable, str] = {}
+
         def function(fused: Fused, inputs: Sequence[DType], outputs: Sequence[DType]) -> str:
+            key = _key(fused, inputs, outputs)
+            known = written.get(key)
+            if known is None:
+                known = written[key] = new_function(fused, inputs, outputs)
+            return known
+
+        def new_function(fused: Fused, inputs: Sequence[DType], outputs: Sequence[DType]) -> str:
             bits = jit.host().vector_bits
             made = print_body(_NAME, make_plan(fused, bits, little), inputs, outputs, bits)
             name = named.setdefault(made.text, f"f{len(named)}")
@@ -297,6 +307,17 @@ class Engine:
             if any(name in out for name, _ in names):
                 found[number] = []
                 self.refused[number] = f"there are more than {_MOST_LITTLE} different bodies with little to do"
+
+
+def _key(fused: Fused, inputs: Sequence[DType], outputs: Sequence[DType]) -> Hashable:
+    """What makes two bodies one: zeros of both signs are equal as numbers, but not here."""
+    nodes = [
+        (node.op, node.args, node.dtype, node.axes, repr(node.value) if node.op == "const" else node.value)
+        for node in fused.nodes
+    ]
+    return (
+        fused.extents, fused.rows, tuple(nodes), fused.loads, fused.stores, tuple(inputs), tuple(outputs)
+    )  # fmt: skip
 
 
 def module_text(functions: Any) -> str:
