@@ -239,7 +239,7 @@ def open_backend(name: str | None = None, device: int | None = None) -> Backend:
         None or ``"auto"``: what the environment variable ``SCOPERT_BACKEND`` says, else the highest
         priority that can be used. ``cupy:1`` is device 1 of the backend ``cupy``.
     device : int, optional
-        Default: what stands in the name, else 0. Backends without numbered devices have only 0.
+        Default: what stands in the name, else 0. Backends without numbered devices have only 0, whatever the name.
 
     Raises
     ------
@@ -252,13 +252,14 @@ def open_backend(name: str | None = None, device: int | None = None) -> Backend:
     """
     chosen = _registry.choose(name)
     spec = _registry.spec(chosen)
+    given = device is not None
     if device is None:
         asked, _, number = (name or os.environ.get(VARIABLE) or "").partition(":")
         if number and not number.isdecimal():
             raise NotFoundError(None, None, f"{asked}:{number} names no device: a number stands behind the colon")
         device = int(number or 0)
     numbered = isinstance(spec, BackendSpec) and spec.numbered
-    return _registry.open(chosen, device if numbered else 0)
+    return _registry.open(chosen, device if numbered or given else 0)
 
 
 def opened_backends() -> list[tuple[str, Backend]]:
