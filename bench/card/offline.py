@@ -69,14 +69,13 @@ def _one(name: str) -> None:
           ", ".join(sorted(set(single))).replace(" ", ":") or "-")  # fmt: skip
 
 
-def run_tests(path: str, **more: str) -> tuple[list[list[Any]], list[str]]:
+def run_tests(path: str, chosen: str = "", **more: str) -> tuple[list[list[Any]], list[str]]:
     """Rows of the test files: passed, failed, skipped, seconds."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
-        subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", path],
-            cwd=_ROOT, env=environment(**more), capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", path]
+        command += ["-k", chosen] if chosen else []
+        subprocess.run(command, cwd=_ROOT, env=environment(**more), capture_output=True, text=True, check=False)
         if not report.exists():
             return [], [f"{path} did not run"]
         return results(ElementTree.parse(report))
@@ -117,7 +116,10 @@ def main(tests: bool = True) -> int:
             wrong += failed
             print(table("tests on the host device", head, rows), flush=True)
         # Many multiprocessors, as on a card: work is divided that a small device would do in one piece.
-        rows, failed = run_tests(f"{_TESTS}/test_conformance.py", SCOPERT_CUPY_KEEP=str(keep), **_STRICT)
+        # Rows that must fail are left out: of a permutation that is none, two threads write one place, and nobody
+        # sees what.
+        conformance, keeping = f"{_TESTS}/test_conformance.py", {"SCOPERT_CUPY_KEEP": str(keep)}
+        rows, failed = run_tests(conformance, "values or gradients", **keeping, **_STRICT)
         wrong += failed
         print(table("every access checked, threads in a drawn order, 132 multiprocessors", head, rows), flush=True)
         functions = {function.name: function for function in (*source.kept(keep), *kernels.products())}
