@@ -57,7 +57,7 @@ def build(steps, swap, length):
     return x, w, [a, b, loss]
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=40)
 @given(
     st.lists(st.tuples(st.integers(0, len(STEPS) - 1), st.booleans()), min_size=1, max_size=5), st.booleans(),
     st.integers(0, 6), st.booleans(),

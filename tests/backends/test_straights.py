@@ -49,7 +49,7 @@ def cell(kind, x, h, w):
     return tf.transpose(tf.matmul(tf.transpose(w), tf.concat([x, h], 1), transpose_b=True))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(
     st.lists(st.integers(0, 5), min_size=1, max_size=7), st.integers(1, 5), st.integers(1, 40), st.integers(1, 40),
     st.sampled_from([tf.float32, tf.float64]),
@@ -73,7 +73,7 @@ def test_random_unrolled_cells(kinds, inputs, batch, units, dtype):
             for feed, found in zip(feeds, held, strict=True):
                 for one, other in zip(found, plain.run(fetches, {x: feed}), strict=True):
                     scale = 1 + np.abs(other).max()
-                    np.testing.assert_allclose(one / scale, other / scale, atol=2e-5 if dtype is tf.float32 else 1e-12)
+                    np.testing.assert_allclose(one / scale, other / scale, atol=5e-4 if dtype is tf.float32 else 1e-11)
 
 
 def test_an_unrolled_recurrence_is_one_call():
