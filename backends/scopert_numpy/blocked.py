@@ -7,7 +7,8 @@ shared by the threads of the pool; what is reduced over blocks is added up share
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import product
 from math import prod
 from typing import Any
@@ -22,6 +23,8 @@ from scopert_numpy.threads import Pool, pool
 
 #: Points times calls for which a thread more is worth its overhead.
 _WORTH = 1 << 19
+#: Bodies of so many points copy their inputs and outputs, so that all calls can be prepared.
+_SMALL = 1 << 12
 
 Index = tuple[slice, ...]
 #: Which axes a view has; along the others its size is 1.
@@ -46,6 +49,27 @@ class _Memory:
         self.shares: dict[tuple[int, ...], dict[int, Any]] = {}
 
 
+class _Prepared:
+    """A small body bound to arrays of its own: nothing is looked up while it runs."""
+
+    __slots__ = ("_calls", "_given", "_targets")
+
+    def __init__(
+        self, given: list[tuple[int, Any]], targets: list[Any], calls: list[tuple[Any, tuple[Any, ...]]]
+    ) -> None:
+        self._given, self._calls = given, calls
+        self._targets = [target.reshape(-1) for target in targets]
+
+    def run(self, inputs: Sequence[Any], outputs: Sequence[Any]) -> None:
+        """For these arrays, which it only copies from and to."""
+        for number, array in self._given:
+            array[...] = inputs[number]
+        for call, arguments in self._calls:
+            call(*arguments)
+        for array, target in zip(outputs, self._targets, strict=True):
+            array.reshape(-1)[...] = target
+
+
 class Blocked:
     """``(*inputs, out=None) -> array, or tuple of arrays`` for a fused body.
 
@@ -54,10 +78,16 @@ class Blocked:
     fused : Fused
     outputs : sequence of (shape, NumPy dtype)
     threads : Pool
+    held : mapping, optional
+        Inputs, by position, that are the same arrays in every call.
     """
 
-    def __init__(self, fused: Fused, outputs: Sequence[tuple[tuple[int, ...], Any]], threads: Pool) -> None:
+    def __init__(
+        self, fused: Fused, outputs: Sequence[tuple[tuple[int, ...], Any]], threads: Pool,
+        held: Mapping[int, Any] | None = None,
+    ) -> None:  # fmt: skip
         self._shapes = tuple(outputs)
+        self._held = dict(held or {})
         self._fused = fused = with_row_calls(simplified(fused))
         self._plan = plan(fused)
         self._pool = threads
@@ -88,6 +118,8 @@ class Blocked:
         self._grain = len(self._blocks) if work < 2 * _WORTH else max(1, len(self._blocks) * _WORTH // work)
         #: Scratch memory that no running call uses.
         self._free: list[_Memory] = []
+        self._is_small = len(self._blocks) == 1 and prod(fused.extents) <= _SMALL
+        self._prepared: list[_Prepared] = []
 
     def _window_facts(self, access: Access) -> tuple[tuple[int, ...], tuple[int, ...], int]:
         extents = self._fused.extents
@@ -145,12 +177,42 @@ class Blocked:
             outputs: Sequence[Any] = [np.empty(shape, dtype) for shape, dtype in self._shapes]
         else:
             outputs = (out,) if single else out
+        if self._is_small:
+            try:
+                prepared = self._prepared.pop()
+            except IndexError:
+                prepared = self._prepare(inputs)
+            prepared.run(inputs, outputs)
+            self._prepared.append(prepared)
+            return outputs[0] if single else tuple(outputs)
         loads = [_window(np.asarray(array), facts) for array, facts in zip(inputs, self._windows, strict=True)]
         stores = [_window(array, facts) for array, facts in zip(outputs, self._targets, strict=True)]
         memory = self._memory()
         self._run(loads, stores, memory)
         self._free.append(memory)
         return outputs[0] if single else tuple(outputs)
+
+    def _prepare(self, inputs: Sequence[Any]) -> _Prepared:
+        """All calls with arrays of their own: inputs are copied there, and outputs from there."""
+        sources = [
+            np.ascontiguousarray(self._held[n]) if n in self._held else np.array(array, order="C")
+            for n, array in enumerate(inputs)
+        ]
+        targets = [np.empty(shape, dtype) for shape, dtype in self._shapes]
+        loads = [_window(array, facts) for array, facts in zip(sources, self._windows, strict=True)]
+        stores = [_window(array, facts) for array, facts in zip(targets, self._targets, strict=True)]
+        whole = self._whole(loads, stores, self._memory())
+        calls: list[tuple[Any, tuple[Any, ...]]] = []
+        for call, operands, result, axes in self._each:
+            out = whole[result] if result >= 0 else stores[-1 - result]
+            if axes is not None:
+                calls.append((call, (whole[operands[0]], axes, None, out, True)))
+            elif call in (np.maximum, np.minimum):  # which take `out` by name only
+                calls.append((partial(call, out=out), tuple([whole[n] for n in operands])))
+            else:
+                calls.append((call, (*[whole[n] for n in operands], out)))
+        given = [(number, array) for number, array in enumerate(sources) if number not in self._held]
+        return _Prepared(given, targets, calls)
 
     def _memory(self) -> _Memory:
         try:
@@ -269,4 +331,5 @@ def blocked(program: Program, step: Step) -> Blocked:
     """The callable of a FUSED step."""
     assert isinstance(step.body, Fused)
     values = [program.values[slot] for slot in step.outputs]
-    return Blocked(step.body, [(value.shape or (), value.dtype.np) for value in values], pool())  # type: ignore[misc]
+    held = {n: program.constants[slot] for n, slot in enumerate(step.inputs) if slot in program.constants}
+    return Blocked(step.body, [(value.shape or (), value.dtype.np) for value in values], pool(), held)  # type: ignore[misc]
