@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import zlib
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -16,8 +17,8 @@ from scopert_cupy.failures import CompileError
 from scopert_cupy.tiled import tiled
 
 ARCHITECTURES = ("sm_80", "sm_90", "sm_100", "sm_120")
-#: Functions of a module: few enough that a refused one is found quickly.
-_TOGETHER = 32
+#: So many modules that a refused function is found quickly.
+_MODULES = 64
 #: Registers of a multiprocessor.
 _REGISTERS = 65536
 
@@ -69,8 +70,11 @@ def products() -> list[Function]:
 
 
 def _modules(functions: Sequence[Function]) -> Iterable[Sequence[Function]]:
-    for start in range(0, len(functions), _TOGETHER):
-        yield functions[start : start + _TOGETHER]
+    """Functions by their names, so that a new one changes one module and the others are found on disk."""
+    found: dict[int, list[Function]] = {}
+    for function in functions:
+        found.setdefault(zlib.crc32(function.name.encode()) % _MODULES, []).append(function)
+    return found.values()
 
 
 def _source(functions: Iterable[Function]) -> str:
