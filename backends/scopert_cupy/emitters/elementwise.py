@@ -133,7 +133,7 @@ def _checked(refused: str, request: Request, status: Operand) -> Launch:
     body = f"""  const long long i = (long long)blockIdx.x * 256 + threadIdx.x;
   if (i < n) {{
     const {kind} y = values[i];
-    if ({refused}) *status = 1;
+    if ({refused}) atomicOr(status, 1);
   }}"""
     function = define("refused", f"const {kind}* values, int* status, long long n", body)
     return Launch(

@@ -135,7 +135,7 @@ def _labels_checked(step: Step, labels: Operand, value: Value, status: Operand) 
     assert isinstance(step.kernel, CheckLabels)
     count, kind = prod(_known(value)), stored(value.dtype)
     body = f"""  const long long i = (long long)blockIdx.x * 256 + threadIdx.x;
-  if (i < n && (labels[i] < 0 || labels[i] >= {step.kernel.classes})) *status = 1;"""
+  if (i < n && (labels[i] < 0 || labels[i] >= {step.kernel.classes})) atomicOr(status, 1);"""
     function = define("labels", f"const {kind}* labels, int* status, long long n", body)
     return Launch(function, (-(-count // 256), 1, 1), (256, 1, 1), (labels, status, np.int64(count)))
 

@@ -16,7 +16,7 @@ from scopert_cupy.prelude import stored
 
 #: The word that tells that an index was out of range.
 STATUS = Operand("scratch", 0, 0)
-SET_STATUS = "*status = 1;"
+SET_STATUS = "atomicOr(status, 1);"
 
 
 def status_parameter() -> Passed:

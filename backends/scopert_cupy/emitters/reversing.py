@@ -69,7 +69,7 @@ def _rolled(request: Request) -> Emitted | None:
 
 
 def _inverted(request: Request) -> Emitted | None:
-    """Places are marked with -1 first; a number that occurs twice leaves a place that nobody filled."""
+    """Places are marked with -1 first; a number that occurs twice fills its place with one of two, and is refused."""
     (count,), element = shape_of(request.inputs[0]), stored(request.inputs[0].dtype)
     if element is None:
         return None
@@ -78,7 +78,7 @@ def _inverted(request: Request) -> Emitted | None:
     place = pointwise(
         "invert", count, [(reading(element, "x"), INPUT[0]), (f"{element}* y", OUTPUT[0]), status_parameter()],
         f"const long long at = (long long)x[i];\n"
-        f"    if (at >= 0 && at < {count}ll) y[at] = ({element})i; else {SET_STATUS}",
+        f"    if (at >= 0 && at < {count}ll) atomicMax(y + at, ({element})i); else {SET_STATUS}",
         request.facts,
     )  # fmt: skip
     check = pointwise(

@@ -50,7 +50,7 @@ def _checked(request: Request) -> Emitted | None:
     if made is None or element is None or not count:
         return made
     parameters = [(reading(element, "x"), INPUT[0]), ("int* status", Operand("scratch", 0))]
-    check = pointwise("check", count, parameters, "if (!sc_isfinite(sc_get(x[i]))) *status = 1;", request.facts)
+    check = pointwise("check", count, parameters, "if (!sc_isfinite(sc_get(x[i]))) atomicOr(status, 1);", request.facts)
     return Emitted((check,), scratch=4, alias=made.alias, status=0)
 
 
