@@ -192,3 +192,10 @@ def test_results_of_arrays_are_the_callers():
     with tf.Session() as sess:
         held = [sess.run(stacked, {x: np.full((4, 300), n)}) for n in range(5)]
     assert [array.min() for array in held] == [0, 2, 4, 6, 8] == [array.max() for array in held]
+
+
+@pytest.mark.parametrize(
+    ("steps", "swap"), [([(3, True), (9, True)], True), ([(3, False), (8, False)], False), ([(8, True)], True)]
+)
+def test_following_values_that_are_views(steps, swap):
+    test_random_loops.hypothesis.inner_test(steps, swap, 2, True)

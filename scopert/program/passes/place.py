@@ -76,6 +76,8 @@ class _Placing:
         self._program = program
         self._in_place = in_place
         self._loop = loop
+        # What is needed so long is needed after the run; a loop looks at values once its last step has run.
+        self._end = len(program.steps) + (loop is not None)
         self._sizes = [placed_bytes(value, loop is not None) for value in program.values]
         self._copied: set[int] = set()
         self._late = self._used_before_made()
@@ -94,7 +96,7 @@ class _Placing:
 
     def pieces(self) -> list[Piece]:
         """What is to be placed."""
-        end = len(self._program.steps)
+        end = self._end
         for slot in self._variables:
             self._whole[slot] = Piece(self._sizes[slot], 0, end)
             self._pieces.append(self._whole[slot])
@@ -136,8 +138,7 @@ class _Placing:
 
     def _kept_variables(self) -> set[int]:
         """Variables that somebody may look at after the run."""
-        end = len(self._program.steps)
-        return {slot for slot in self._variables if self._until[slot] >= end}
+        return {slot for slot in self._variables if self._until[slot] >= self._end}
 
     def _used_before_made(self) -> set[int]:
         """Slots that a step uses before the step that fills them: it sees the value of the iteration before."""
@@ -153,13 +154,13 @@ class _Placing:
 
     def _needed_by_loop(self, until: list[int]) -> None:
         """What a loop looks at besides its steps."""
-        loop, end = self._loop, len(self._program.steps)
+        loop, end = self._loop, self._end
         if loop is None:
             return
-        until[loop.condition] = max(until[loop.condition], loop.decided - 1, 0)
+        until[loop.condition] = max(until[loop.condition], loop.decided)
         for variable, following in zip(self._program.feeds, loop.following, strict=False):
             placed = variable in self._variables
-            until[following] = max(until[following], max(loop.repeated - 1, 0) if placed else end)
+            until[following] = max(until[following], loop.repeated if placed else end)
         for slot in loop.results:
             until[slot] = max(until[slot], end - 1)
         for slot in self._late:
@@ -199,7 +200,7 @@ class _Placing:
 
     def _last_needed(self, contiguous: set[int]) -> list[int]:
         """By slot, the last step that needs its memory; the number of steps if the run does not end that."""
-        end = len(self._program.steps)
+        end = self._end
         until = [-1] * len(self._program.values)
         for fetch in self._program.fetches:
             until[fetch.slot] = end
@@ -209,7 +210,7 @@ class _Placing:
         if self._loop is not None:
             for slot in self._loop.following:
                 iteration[slot] = self._loop.repeated
-        for position in range(end - 1, -1, -1):
+        for position in range(len(self._program.steps) - 1, -1, -1):
             step = self._program.steps[position]
             last = position
             if self._keeps_inputs(step):
@@ -244,7 +245,7 @@ class _Placing:
         return step.op not in SAME_MEMORY and step.op != LOOP and not step.guards and not step.traits & _EFFECTS
 
     def _place_outputs(self, position: int, step: Step) -> None:
-        end = len(self._program.steps)
+        end = self._end
         is_view = VIEW in step.traits and not step.copies
         taken: list[Piece] = []
         for number, slot in enumerate(step.outputs):
