@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scopert.backend import DEAD, FUSED, InvalidArgumentError, RunContext, ShapesChanged, StepFailed, TraceRow
+from scopert_cupy.actions import Action, Batch, LoopAction, Plan, Scope, Single, Work, nbytes_of
 from scopert_cupy.arena import CONSTANTS, FEEDS, FETCHES, SCRATCH, VALUES, VARIABLES, Arena, Spot
 from scopert_cupy.capture import Call, Segment
 from scopert_cupy.command import Copy, Fill, Gemm, Launch, Operand
 from scopert_cupy.device import Allocation
 from scopert_cupy.eager import Fallback, function_of, keeps_inputs, lock_of, on_host, verified
 from scopert_cupy.loops import run_loop
-from scopert_cupy.plan import Action, Batch, LoopAction, Plan, Scope, Single, Work, nbytes_of
 from scopert_cupy.staging import Staging
 from scopert_cupy.state import State
 

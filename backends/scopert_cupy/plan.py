@@ -1,26 +1,16 @@
-"""Which engine runs each step of a program, and where each value lies. Pure: no device, no addresses.
-
-Steps for which there is an emitter become commands, and neighbours among them one `Batch`, which is launched
-in one go. The others stand alone and split the batches: kernels over arrays (``eager``), kernels over host
-objects (``host``), branches, and loops.
-"""
+"""Which engine runs each step of a program, and where each value lies. Pure: no device, no addresses."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from math import prod
-from typing import Any, TypeAlias, cast
+from dataclasses import replace
+from typing import Any, cast
 
 import numpy as np
 
 from scopert.backend import (
     DEAD,
     FUSED,
-    HOST,
-    LOOP,
-    RANDOM,
-    READ,
     READS,
     VIEW,
     WRITES,
@@ -30,194 +20,31 @@ from scopert.backend import (
     Step,
     Together,
     Value,
-    as_dtype,
+)
+from scopert_cupy.actions import (
+    Action,
+    Batch,
+    LoopAction,
+    Plan,
+    Scope,
+    Single,
+    Work,
+    is_static,
+    nbytes_of,
+    variable_key,
 )
 from scopert_cupy.arena import CONSTANTS, FEEDS, FETCHES, SCRATCH, VALUES, VARIABLES, WORKSPACE, Regions, Spot
 from scopert_cupy.command import Command, Copy, Emitted, Gemm, Launch, Operand, Parameter, Table
 from scopert_cupy.device import Facts
 from scopert_cupy.distinct import distinct_rows
-from scopert_cupy.emit import Emitter, Request, emit
+from scopert_cupy.emit import Emitter
+from scopert_cupy.engines import CONTROL, MERGES, READS_VALUE, SWITCHES, Choice, choose, is_handle
 from scopert_cupy.into_variables import ASSIGNS, IntoVariables
 from scopert_cupy.passes import improved
 from scopert_cupy.settled import settled
 
-_STRING, _RESOURCE, _VARIANT = as_dtype("string"), as_dtype("resource"), as_dtype("variant")
-_SWITCHES = frozenset({"Switch", "RefSwitch"})
-_MERGES = frozenset({"Merge", "RefMerge"})
-#: Objects that hold arrays of the device: their kernels get arrays, and run as others do.
-_HOLDERS = ("TensorArray", "Stack")
-_READS_VALUE = frozenset({READ, "ReadVariableOp"})
 #: Handles stay what they are through these.
 _PASSES_HANDLES = frozenset({"Identity", "RefIdentity"})
-
-
-@dataclass(slots=True)
-class Work:
-    """A step as commands over places."""
-
-    step: Step
-    emitted: Emitted
-    engine: str
-    inputs: tuple[Spot | None, ...]
-    outputs: tuple[Spot | None, ...]
-    parameters: tuple[Spot, ...]
-    status: Spot | None = None
-    tables: tuple[tuple[Table, Spot], ...] = ()
-
-    def spot(self, operand: Operand) -> Spot:
-        """Where an operand of a command lies."""
-        if operand.role == "scratch":
-            if self.status is not None and operand.offset == self.emitted.status:
-                return self.status
-            return Spot(SCRATCH, operand.offset)
-        spots = {"input": self.inputs, "output": self.outputs, "parameter": self.parameters}[operand.role]
-        found = spots[operand.number]
-        if found is None:
-            raise ValueError(f"{self.step.op} names {operand.role} {operand.number}, which has no memory")
-        return Spot(found.base, found.offset + operand.offset) if operand.offset else found
-
-
-@dataclass(slots=True)
-class Batch:
-    """Neighbouring steps as commands.
-
-    Attributes
-    ----------
-    works : list of Work
-    guards : tuple of int
-        Slots; it runs if none of them is dead.
-    needs : dict
-        Variables that must have a value before, and the step that says so.
-    marks : dict
-        Variables that have a value afterwards.
-    touches : bool
-        It uses memory of variables.
-    block : Spot or None
-        Where its parameters lie, if they are sent when it runs and not with the feeds.
-    """
-
-    guards: tuple[int, ...]
-    works: list[Work] = field(default_factory=list)
-    needs: dict[int, Step] = field(default_factory=dict)
-    marks: dict[int, None] = field(default_factory=dict)
-    touches: bool = False
-    parameters: list[tuple[Parameter, Origin, Spot]] = field(default_factory=list)
-    block: Spot | None = None
-    nbytes: int = 0
-
-
-@dataclass(slots=True)
-class Single:
-    """A step that runs by itself: `engine` is ``eager``, ``host``, ``switch`` or ``merge``."""
-
-    step: Step
-    engine: str
-    guards: tuple[int, ...]
-    why: str = ""
-
-
-@dataclass(slots=True)
-class LoopAction:
-    """A loop: three lists of actions, as `Loop` says.
-
-    Attributes
-    ----------
-    moves : list of (target, source, nbytes)
-        What makes the next values of the loop's variables their values, in order.
-    """
-
-    step: Step
-    guards: tuple[int, ...]
-    scope: Scope
-    parts: tuple[list[Action], list[Action], list[Action]]
-    moves: list[tuple[Spot, Spot, int]] = field(default_factory=list)
-    engine: str = "loop"
-
-
-Action: TypeAlias = Batch | Single | LoopAction
-
-
-@dataclass(slots=True)
-class Scope:
-    """A program with places.
-
-    Attributes
-    ----------
-    program : Program
-    spots : dict
-        Slot -> its memory.
-    variables : dict
-        Slot -> number of the variable that it stands for.
-    actions : list of Action
-        Empty for the body of a loop.
-    fetched : dict
-        Slot -> where the host takes it from; other memory than the slot's own is a copy.
-    host_made : set of int
-        Slots that a step of the host fills.
-    """
-
-    program: Program
-    spots: dict[int, Spot] = field(default_factory=dict)
-    variables: dict[int, int] = field(default_factory=dict)
-    actions: list[Action] = field(default_factory=list)
-    fetched: dict[int, Spot] = field(default_factory=dict)
-    host_made: set[int] = field(default_factory=set)
-
-
-@dataclass(slots=True)
-class Plan:
-    """All that can be known before there is a device.
-
-    Attributes
-    ----------
-    top : Scope
-    regions : Regions
-    variables : list of Origin
-    tables : list of (Spot, array)
-        What the region of constants is filled with.
-    parameters : list of (Parameter, Origin, Spot)
-        Those that are sent with the feeds.
-    sent : int
-        Bytes of the feeds' region that every run sends.
-    statuses : list of (Spot, Work, Scope)
-        Words that say whether a step refused its inputs.
-    """
-
-    top: Scope
-    regions: Regions
-    variables: list[Origin]
-    tables: list[tuple[Spot, Any]]
-    parameters: list[tuple[Parameter, Origin, Spot]]
-    sent: int
-    statuses: list[tuple[Spot, Work, Scope]] = field(default_factory=list)
-
-    def works(self) -> list[Work]:
-        """The commands of all batches, those in loops too."""
-        found: list[Work] = []
-        waiting: list[Action] = list(self.top.actions)
-        while waiting:
-            action = waiting.pop(0)
-            if isinstance(action, Batch):
-                found += action.works
-            elif isinstance(action, LoopAction):
-                waiting = [*action.parts[0], *action.parts[1], *action.parts[2], *waiting]
-        return found
-
-
-def is_static(value: Value) -> bool:
-    """Whether a value has a size that is known now, and a type that devices have."""
-    dtype = value.dtype
-    return value.shape is not None and None not in value.shape and not dtype.is_ref and not dtype.np.hasobject
-
-
-def nbytes_of(value: Value) -> int:
-    """The size of a static value."""
-    return prod(cast(tuple[int, ...], value.shape)) * int(value.dtype.np.itemsize)
-
-
-def variable_key(origin: Origin) -> tuple[str, str]:
-    """What is the same for all operations that stand for one variable."""
-    return origin.attrs.get("container") or "", origin.attrs.get("shared_name") or origin.name
 
 
 def plan(program: Program, facts: Facts, table: Mapping[str, Emitter]) -> Plan:
@@ -407,8 +234,8 @@ class _ScopePlanner:
         if not step.inputs or step.inputs[0] not in known:
             return
         source = step.inputs[0]
-        if step.op in _SWITCHES or step.op in _PASSES_HANDLES or WRITES in step.traits:
-            handles = [slot for slot in step.outputs if _is_handle(self._program.values[slot])]
+        if step.op in SWITCHES or step.op in _PASSES_HANDLES or WRITES in step.traits:
+            handles = [slot for slot in step.outputs if is_handle(self._program.values[slot])]
             for slot in handles:
                 known[slot] = known[source]
                 value = self._program.values[source]
@@ -416,61 +243,18 @@ class _ScopePlanner:
                 values[slot] = replace(values[slot], dtype=value.dtype, shape=value.shape)
                 self._program = self.scope.program = replace(self._program, values=tuple(values))
 
-    def _engine(self, step: Step) -> tuple[str, Emitted | None, str]:
-        values = self._program.values
-        if step.op == LOOP:
-            return "loop", None, ""
-        if step.op in _SWITCHES:
-            return "switch", None, ""
-        if step.op in _MERGES:
-            return "merge", None, ""
+    def _engine(self, step: Step) -> Choice:
+        """What runs a step."""
         guards = frozenset[int]().union(step.inputs, *[self._roots.get(slot, frozenset()) for slot in step.guards])
-        if guards & self._dead:
+        if guards & self._dead and step.op not in CONTROL:
             return "host", None, "in a branch that is never taken"
-        dtypes = [values[slot].dtype.base for slot in (*step.inputs, *step.outputs)]
-        if HOST in step.traits:
-            return "host", None, "works on host objects"
-        if _STRING in dtypes:
-            return "host", None, "strings"
-        unknown = [
-            slot for slot in (*step.inputs, *step.outputs)
-            if _is_handle(values[slot]) and slot not in self.scope.variables
-        ]  # fmt: skip
-        if unknown and step.op != READ and not step.op.startswith(_HOLDERS):
-            return "host", None, "a resource of the host"
-        if unknown:
-            return "eager", None, "an object of the host"
-        if _VARIANT in dtypes:
-            return "host", None, "variants"
-        shapes = [values[slot].shape for slot in (*step.inputs, *step.outputs)]
-        if any(shape is None or None in shape for shape in shapes):
-            if RANDOM in step.traits:
-                return "host", None, "random numbers of a shape that is not known before the run"
-            return "eager", None, "a shape that is not known before the run"
-        if step.op in ASSIGNS and values[step.inputs[0]].shape != values[step.inputs[1]].shape:
-            return "eager", None, "another shape than the variable's"
-        emitted = self._emitted(step)
-        if emitted is None and RANDOM in step.traits:
-            return "host", None, "random numbers, in no generated form"
-        if emitted is None:
-            known = step.op in self._planner._table
-            return "eager", None, "not in this form" if known else "no emitter"
-        return _engine_name(emitted), emitted, ""
-
-    def _emitted(self, step: Step) -> Emitted | None:
-        if step.op in _READS_VALUE:
-            nbytes = nbytes_of(self._program.values[step.outputs[0]])
-            if step.copies:
-                return Emitted((Copy(Operand("output", 0), Operand("input", 0), nbytes),))
-            return Emitted((), alias=((0, 0),))
-        found = emit(Request(step, self._program, self._planner._facts), self._planner._table)
-        return None if found is not None and step.copies and found.alias else found
+        return choose(step, self._program, self.scope.variables, self._planner._facts, self._planner._table)
 
     def _note_roots(self, step: Step) -> None:
         """By slot, which slots tell whether it is alive."""
         own = frozenset[int]().union(*[self._roots.get(slot, frozenset()) for slot in step.guards])
         for slot in step.outputs:
-            self._roots[slot] = frozenset({slot}) if step.op in _SWITCHES | _MERGES else own
+            self._roots[slot] = frozenset({slot}) if step.op in SWITCHES | MERGES else own
 
     def _place_outputs(
         self, step: Step, engine: str, emitted: Emitted | None, fetched: frozenset[int], straight: dict[int, Spot]
@@ -587,7 +371,7 @@ class _ScopePlanner:
             batch.touches = True
         if step.op in ASSIGNS:
             batch.marks[variables[0]] = None
-        elif step.op in _READS_VALUE or WRITES in step.traits or READS in step.traits:
+        elif step.op in READS_VALUE or WRITES in step.traits or READS in step.traits:
             for number in variables:
                 if number not in batch.marks:
                     batch.needs.setdefault(number, step)
@@ -671,10 +455,6 @@ def _is_dead(constant: Any) -> bool:
     return constant.dtype == object and not constant.ndim and constant[()] is DEAD
 
 
-def _is_handle(value: Value) -> bool:
-    return value.dtype.is_ref or value.dtype is _RESOURCE
-
-
 def _used_inputs(emitted: Emitted, count: int) -> set[int]:
     """The inputs whose memory the commands use."""
     found = {source for _, source in emitted.alias}
@@ -696,16 +476,3 @@ def operands(command: Command) -> list[Operand]:
     if isinstance(command, Copy):
         return [command.target, command.source]
     return [command.target]
-
-
-def _engine_name(emitted: Emitted) -> str:
-    kinds = {type(command) for command in emitted.commands}
-    if not kinds:
-        return "alias"
-    return "gemm" if Gemm in kinds else "generated" if Launch in kinds else "copy"
-
-
-__all__ = [
-    "ASSIGNS", "FUSED", "Action", "Batch", "LoopAction", "Plan", "Scope", "Single", "Work", "is_static", "nbytes_of",
-    "operands", "plan",
-]  # fmt: skip

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from scopert_cupy.actions import Action, Batch, LoopAction, Single, nbytes_of
 from scopert_cupy.arena import CONSTANTS
-from scopert_cupy.plan import Action, Batch, LoopAction, Single, nbytes_of
 
 if TYPE_CHECKING:
     from scopert_cupy.backend import CupyBackend

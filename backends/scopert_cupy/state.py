@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from scopert.backend import DEAD, Step
+from scopert_cupy.actions import Scope, nbytes_of
 from scopert_cupy.arena import Spot
 from scopert_cupy.device import Device
-from scopert_cupy.plan import Scope, nbytes_of
 from scopert_cupy.staging import Clock
 
 #: Bytes of the largest scalar.

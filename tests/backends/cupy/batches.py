@@ -10,7 +10,7 @@ from unittest import mock
 
 import numpy as np
 from ops.conformance import Built, Case, compare, differentiable_inputs, on, rows
-from scopert_cupy.plan import Single
+from scopert_cupy.actions import Single
 
 import scopert as tf
 from scopert.backend import FUSED, TOGETHER

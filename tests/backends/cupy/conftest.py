@@ -9,7 +9,6 @@ from scopert_cupy.host.faulty import FaultyDevice, open_host
 
 from scopert.runtime import backends
 
-
 # It speaks CuPy's own types.
 collect_ignore = [] if find_spec("cupy") else ["stand_in.py"]
 

@@ -1,9 +1,10 @@
 """Regions and places: nothing overlaps that lives at the same time, and everything is aligned."""
 
 import numpy as np
+from scopert_cupy.actions import Batch, nbytes_of
 from scopert_cupy.arena import CONSTANTS, FEEDS, FETCHES, VALUES, VARIABLES, WORKSPACE, Arena, Regions, Spot
 from scopert_cupy.host.device import HostDevice
-from scopert_cupy.plan import Batch, nbytes_of, plan
+from scopert_cupy.plan import plan
 
 import scopert as tf
 from scopert.backend import as_dtype

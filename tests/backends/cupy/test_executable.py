@@ -5,7 +5,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from scopert_cupy.plan import Batch, Single
+from scopert_cupy.actions import Batch, Single
 
 import scopert as tf
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scopert_cupy.plan import Batch, LoopAction
+from scopert_cupy.actions import Batch, LoopAction
 
 import scopert as tf
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scopert_cupy.actions import Plan
 from scopert_cupy.fused.drawing import drawn_by
-from scopert_cupy.plan import Plan
 
 import scopert as tf
 from scopert.backend import FUSED
