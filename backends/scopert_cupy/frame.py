@@ -321,6 +321,8 @@ class Frame:
             state = next(state for other, state in self._states if other is scope)
             self._statuses.append((word, work, state))
         self._reads_back = any(view is not None for _, view, _ in self._fetches)
+        # What a run returns may lie on the host already; that its steps took their inputs still has to be seen.
+        self._waits = self._reads_back or bool(self._statuses and self._fetches)
 
     # A run.
 
@@ -344,7 +346,7 @@ class Frame:
                     if self.unchecked_since is None:
                         self._unchecked.append(weakref.ref(self))
                     self.unchecked_since = self.clock.count
-            if self._reads_back:
+            if self._waits:
                 self.clock.wait()
         if self._unchecked:
             self._check_all()

@@ -296,3 +296,11 @@ def test_a_feed_of_the_wrong_type_on_the_captured_path():
             with pytest.raises(tf.errors.InvalidArgumentError, match="compiled for float32"):
                 executable.run([bad])
         assert executable.run([np.zeros(2, np.float32)])[0].tolist() == [1, 2]
+
+
+def test_a_run_whose_results_lie_on_the_host_is_checked_too():
+    numbers = tf.constant([1.0, float("nan")])
+    with tf.Session(backend="cupy") as sess:
+        for _ in range(3):  # launched, recorded, replayed
+            with pytest.raises(tf.errors.InvalidArgumentError, match="not there : Tensor had NaN"):
+                sess.run(tf.verify_tensor_all_finite(numbers, "not there"))
