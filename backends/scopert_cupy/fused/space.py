@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
-from scopert.backend import Access, DType, Fused, Node
+from scopert.backend import Access, DType, Fused
 from scopert.program.expression import REDUCTIONS, Store
+from scopert.program.space import with_axes, with_joined_axes
 from scopert_cupy.command import Operand
 
 #: Sizes from here on are counted in 64 bits.
@@ -99,14 +100,7 @@ def arranged(nest: Nest, rows: Iterable[int], columns: Iterable[int]) -> Nest:
         sorted([k for k in axes if fused.extents[k] != 1 and k in used], key=outermost)
         for axes in (sorted(rows), sorted(columns))
     ]
-    fused = _reordered(fused, [*order[0], *order[1]], len(order[0]))
-    k = 0
-    while k + 1 < len(fused.extents):
-        if k + 1 != fused.rows and _one_axis(fused, k):
-            fused = _merged(fused, k)
-        else:
-            k += 1
-    return replace(nest, fused=fused)
+    return replace(nest, fused=with_joined_axes(with_axes(fused, [*order[0], *order[1]], len(order[0]))))
 
 
 def inner_axis(fused: Fused, axes: Iterable[int]) -> int | None:
@@ -124,71 +118,6 @@ def _main_access(fused: Fused) -> Access:
         return prod([n for n, stride in zip(fused.extents, access.strides, strict=True) if stride])
 
     return max(accesses, key=points)
-
-
-def _reordered(fused: Fused, order: Sequence[int], rows: int) -> Fused:
-    """With the axes in this order; those left out have extent 1."""
-    place = {old: new for new, old in enumerate(order)}
-
-    def axes(old: Iterable[int]) -> frozenset[int]:
-        return frozenset([place[k] for k in old if k in place])
-
-    def access(old: Access) -> Access:
-        return Access(tuple([old.strides[k] for k in order]), old.offset)
-
-    nodes = []
-    for node in fused.nodes:
-        value, op = node.value, node.op
-        if op in REDUCTIONS:
-            value = axes(value)
-            if not value:
-                op, value = "same", None
-        elif op == "index":
-            if value in place:
-                value = place[value]
-            else:
-                op, value = "const", 0
-        nodes.append(Node(op, node.args, node.dtype, axes(node.axes), value))
-    return Fused(
-        tuple([fused.extents[k] for k in order]), rows, tuple(nodes), tuple([access(a) for a in fused.loads]),
-        tuple([Store(store.node, access(store.access)) for store in fused.stores]),
-    )  # fmt: skip
-
-
-def _one_axis(fused: Fused, k: int) -> bool:
-    """Whether axes k and k + 1 can be walked as one."""
-    n = fused.extents[k + 1]
-    for access in (*fused.loads, *[store.access for store in fused.stores]):
-        if access.strides[k] != access.strides[k + 1] * n:
-            return False
-    for node in fused.nodes:
-        if node.op == "index" and node.value in (k, k + 1):
-            return False
-        if node.op in REDUCTIONS and (k in node.value) != (k + 1 in node.value):
-            return False
-    return True
-
-
-def _merged(fused: Fused, k: int) -> Fused:
-    def axes(old: Iterable[int]) -> frozenset[int]:
-        return frozenset([a if a <= k else a - 1 for a in old])
-
-    def access(old: Access) -> Access:
-        return Access((*old.strides[:k], *old.strides[k + 1 :]), old.offset)
-
-    nodes = []
-    for node in fused.nodes:
-        value = node.value
-        if node.op in REDUCTIONS:
-            value = axes(value)
-        elif node.op == "index" and value > k:
-            value -= 1
-        nodes.append(replace(node, axes=axes(node.axes), value=value))
-    return Fused(
-        (*fused.extents[:k], fused.extents[k] * fused.extents[k + 1], *fused.extents[k + 2 :]),
-        fused.rows - (k < fused.rows), tuple(nodes), tuple([access(a) for a in fused.loads]),
-        tuple([Store(store.node, access(store.access)) for store in fused.stores]),
-    )  # fmt: skip
 
 
 def is_wide(fused: Fused) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 from scopert.backend import Access, DType, Fused, Node
 from scopert.program.expression import REDUCTIONS
+from scopert.program.space import SAME
 from scopert_cupy.fused.space import Array, Nest, is_vector
 from scopert_cupy.prelude import computed, stored
 
@@ -84,7 +85,7 @@ def expression(node: Node, fused: Fused, args: Sequence[str]) -> str:
     op, dtype = node.op, node.dtype
     if op in _INFIX:
         return f"{args[0]} {_INFIX[op]} {args[1]}"
-    if op == "same":
+    if op == SAME:
         return args[0]
     if op == "not":
         return f"!{args[0]}"

@@ -14,10 +14,11 @@ from math import prod
 
 from scopert.graph.dtypes import DType
 from scopert.program.expression import BINARY, REDUCTIONS, UNARY, Access, Node, Store
+from scopert.program.space import SAME
 from scopert_numpy.native import primitives
 from scopert_numpy.native.builder import BITS, Builder, Value
 from scopert_numpy.native.nest import Lanes
-from scopert_numpy.native.plan import ALIAS, COSTS, TILE, Plan, in_columns
+from scopert_numpy.native.plan import COSTS, TILE, Plan, in_columns
 from scopert_numpy.native.reductions import Reductions
 from scopert_numpy.native.tiles import copy_element, copy_square
 
@@ -322,7 +323,7 @@ class _Printer(Reductions):
             return primitives.constant(b, node.value, node.dtype)
         if node.op == "index":
             return self._index(node, lanes)
-        if node.op == ALIAS:
+        if node.op == SAME:
             return args[0]
         if node.op == "cast":
             return primitives.cast(b, args[0], source, node.dtype)

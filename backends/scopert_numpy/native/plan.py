@@ -8,11 +8,11 @@ an input was. A value of an earlier phase is computed again if that is cheap, el
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from math import prod
 
-from scopert.program.expression import REDUCTIONS, Access, Axes, Fused, Node, Store
+from scopert.program.expression import REDUCTIONS, Access, Axes, Fused, Store
+from scopert.program.space import with_axes, with_joined_axes
 from scopert_numpy.native.builder import BITS
 from scopert_numpy.native.primitives import Unsupported, register_kind
 
@@ -29,7 +29,6 @@ _KEEP_ABOVE = 5.0
 _UNIT = 1 << 17
 #: Rows of a block that is transposed; it is twice as wide.
 TILE = 64
-ALIAS = "alias"
 #: Bodies of more nodes are compact.
 _LONG = 100
 #: Bodies that run about so many vector instructions are compact.
@@ -43,7 +42,7 @@ class Plan:
     Attributes
     ----------
     fused : Fused
-        The same body over fewer axes; reductions over nothing are nodes `ALIAS`.
+        The same body over fewer axes; reductions over nothing are nodes `SAME`.
     blocks : tuple of int
         For each axis, how much of it one unit of work covers.
     lanes, tail_lanes : int
@@ -115,7 +114,7 @@ def _simple_axes(fused: Fused) -> Fused:
     fused = _without_dead(fused)
     order = [k for k, n in enumerate(fused.extents) if n != 1]
     rows = sum(k < fused.rows for k in order)
-    fused = _picked(fused, order, rows)
+    fused = with_axes(fused, order, rows)
     if not consumed(fused):
         fused = replace(fused, rows=0)
     main = _main_access(fused)
@@ -124,13 +123,7 @@ def _simple_axes(fused: Fused) -> Fused:
         return -abs(main.strides[k]) if main.strides[k] else -(1 << 62)
 
     order = sorted(range(fused.rows), key=outermost) + sorted(range(fused.rows, len(fused.extents)), key=outermost)
-    fused = _picked(fused, order, fused.rows)
-    k = 0
-    while k + 1 < len(fused.extents):
-        if k + 1 != fused.rows and _one_axis(fused, k):
-            fused = _merged(fused, k)
-        else:
-            k += 1
+    fused = with_joined_axes(with_axes(fused, order, fused.rows))
     if not fused.extents:  # a single point
         stores = tuple(Store(store.node, Access((0,), store.access.offset)) for store in fused.stores)
         fused = replace(fused, extents=(1,), loads=tuple(Access((0,), a.offset) for a in fused.loads), stores=stores)
@@ -161,67 +154,6 @@ def consumed(fused: Fused) -> set[int]:
         if node.op in REDUCTIONS and any(strides[k] and fused.extents[k] > 1 for k in node.value):
             used.add(store.node)
     return used
-
-
-def _picked(fused: Fused, order: list[int], rows: int) -> Fused:
-    place = {old: new for new, old in enumerate(order)}
-
-    def axes(old: Iterable[int]) -> Axes:
-        return frozenset(place[k] for k in old if k in place)
-
-    def access(old: Access) -> Access:
-        return Access(tuple(old.strides[k] for k in order), old.offset)
-
-    nodes = []
-    for node in fused.nodes:
-        value, op = node.value, node.op
-        if op in REDUCTIONS:
-            value = axes(value)
-            op = op if value else ALIAS
-        elif op == "index":
-            if value not in place:
-                op, value = "const", 0
-            else:
-                value = place[value]
-        nodes.append(Node(op, node.args, node.dtype, axes(node.axes), value))
-    stores = tuple(Store(store.node, access(store.access)) for store in fused.stores)
-    loads = tuple(access(load) for load in fused.loads)
-    return Fused(tuple(fused.extents[k] for k in order), rows, tuple(nodes), loads, stores)
-
-
-def _one_axis(fused: Fused, k: int) -> bool:
-    """Whether axes k and k + 1 can be walked as one."""
-    n = fused.extents[k + 1]
-    for access in (*fused.loads, *(store.access for store in fused.stores)):
-        if access.strides[k] != access.strides[k + 1] * n:
-            return False
-    for node in fused.nodes:
-        if node.op == "index" and node.value in (k, k + 1):
-            return False
-        if node.op in REDUCTIONS and (k in node.value) != (k + 1 in node.value):
-            return False
-    return True
-
-
-def _merged(fused: Fused, k: int) -> Fused:
-    def axes(old: Iterable[int]) -> Axes:
-        return frozenset(a if a <= k else a - 1 for a in old)
-
-    def access(old: Access) -> Access:
-        return Access((*old.strides[:k], *old.strides[k + 1 :]), old.offset)
-
-    nodes = []
-    for node in fused.nodes:
-        value = node.value
-        if node.op in REDUCTIONS:
-            value = axes(value)
-        elif node.op == "index" and value > k:
-            value -= 1
-        nodes.append(replace(node, axes=axes(node.axes), value=value))
-    extents = (*fused.extents[:k], fused.extents[k] * fused.extents[k + 1], *fused.extents[k + 2 :])
-    stores = tuple(Store(store.node, access(store.access)) for store in fused.stores)
-    rows = fused.rows - (k < fused.rows)
-    return Fused(extents, rows, tuple(nodes), tuple(access(a) for a in fused.loads), stores)
 
 
 def _cost(fused: Fused, number: int) -> float:
