@@ -158,8 +158,7 @@ class _Joining:
 
     def _fits_convolution(self, product: Step, step: Step, vector: tuple[int, ...]) -> bool:
         """Whether the result keeps its shape, with the channels last, and the bias is of its type."""
-        layout = product.origin.attrs["data_format"]
-        layout = layout.decode() if isinstance(layout, bytes) else layout
+        layout: str = product.origin.attrs["data_format"]
         own, made = self.values[product.outputs[0]], self.values[step.outputs[0]]
         alike = all(self.values[slot].dtype.base is own.dtype.base for slot in vector)
         return not layout.startswith("NC") and own.shape == made.shape and alike

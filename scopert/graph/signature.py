@@ -39,7 +39,10 @@ class Arg:
 
 @dataclass(frozen=True, slots=True)
 class Attr:
-    """An attribute: `kind` is type, int, float, bool, string, shape, tensor, func or ``list(kind)``."""
+    """An attribute: `kind` is type, int, float, bool, string, shape, tensor, func or ``list(kind)``.
+
+    Where a string must be one of some `allowed`, operations hold it as a ``str``, however it was given.
+    """
 
     name: str
     kind: str

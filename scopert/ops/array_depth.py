@@ -15,11 +15,10 @@ from scopert.public import public
 _ATTRS = 'T: type; block_size: int >= 2; data_format: {"NHWC", "NCHW", "NCHW_VECT_C"} = "NHWC"'
 
 
-def _format(data_format: Any) -> str:
-    found = data_format.decode() if isinstance(data_format, bytes) else data_format
-    if found == "NCHW_VECT_C":
+def _format(data_format: str) -> str:
+    if data_format == "NCHW_VECT_C":
         raise NotImplementedError("the data format NCHW_VECT_C is not supported")
-    return found
+    return data_format
 
 
 def _rule(op: Operation) -> list[Shape]:
@@ -79,13 +78,13 @@ DEPTH_TO_SPACE = define_op(
 
 @gradient("SpaceToDepth")
 def _space_to_depth_grad(op: Operation, grad: Any) -> Any:
-    data_format = _format(op.get_attr("data_format"))
+    data_format = _format(op.attrs["data_format"])
     return depth_to_space(grad, op.get_attr("block_size"), data_format=data_format)
 
 
 @gradient("DepthToSpace")
 def _depth_to_space_grad(op: Operation, grad: Any) -> Any:
-    data_format = _format(op.get_attr("data_format"))
+    data_format = _format(op.attrs["data_format"])
     return space_to_depth(grad, op.get_attr("block_size"), data_format=data_format)
 
 

@@ -111,18 +111,14 @@ def _check_mirror(shape: tuple[int, ...], widths: list[tuple[int, int]], mode: s
             )
 
 
-def _mode(mode: Any) -> str:
-    return mode.decode() if isinstance(mode, bytes) else mode
-
-
 def _mirror_kernel(xp: Any, x: Any, paddings: Any, *, mode: Any) -> Any:
     array = tensor_array(xp, x)
     widths = _widths(array, paddings)
-    _check_mirror(array.shape, widths, _mode(mode))
+    _check_mirror(array.shape, widths, mode)
     for axis, (before, after) in enumerate(widths):
         # Each axis in turn, so that corners are mirror images of mirror images.
         n = array.shape[axis]
-        index = np.pad(np.arange(n), (before, after), "reflect" if _mode(mode) == "REFLECT" else "symmetric")
+        index = np.pad(np.arange(n), (before, after), "reflect" if mode == "REFLECT" else "symmetric")
         if before or after:
             array = xp.take(array, xp.asarray(index), axis=axis)
     return array
@@ -153,7 +149,7 @@ def _unpad_rule(op: Operation) -> list[Shape]:
 
 
 def _mirror_grad_kernel(xp: Any, grad: Any, paddings: Any, *, mode: Any) -> Any:
-    offset = 1 if _mode(mode) == "REFLECT" else 0
+    offset = 1 if mode == "REFLECT" else 0
     for axis, (before, after) in enumerate(_widths(grad, paddings)):
         if not before and not after:
             continue

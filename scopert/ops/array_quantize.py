@@ -21,10 +21,6 @@ _FLOATS = "{bfloat16, float16, float32, float64}"
 _F = np.float32
 
 
-def _text(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else value
-
-
 def _away_from_zero(xp: Any, x: Any) -> Any:
     return xp.trunc(x + xp.where(x < 0, _F(-0.5), _F(0.5)))
 
@@ -44,12 +40,12 @@ def _quantize_kernel(
     low = min(_F(0), _F(min_range))
     margin = max(_F(1), max(abs(_F(min_range)), abs(_F(max_range)))) / _F(100)
     high = max(_F(0), max(_F(max_range), low + margin))
-    if _text(mode) == "MIN_COMBINED":
+    if mode == "MIN_COMBINED":
         scale = _F((_F(info.max) - _F(info.min)) / (high - low))
         half = _F(0) if info.min == 0 else (_F(info.max) - _F(info.min) + _F(1)) / _F(2)
         steps = (xp.clip(x, low, high) - low) * scale - half
         return _away_from_zero(xp, steps).astype(T.np), low, high
-    if _text(mode) == "MIN_FIRST":
+    if mode == "MIN_FIRST":
         count = 2.0 ** (info.bits)
         factor = count / ((float(high) - float(low)) * (count / (count - 1)))
         offset = np.floor(float(low) * factor + 0.5) - info.min
@@ -58,7 +54,7 @@ def _quantize_kernel(
     scale = _largest_scale(low, high, float(info.min), float(info.max))
     low, high = _F(info.min) / scale, _F(info.max) / scale
     steps = xp.clip(x, low, high) * scale
-    to_even = _text(round_mode) == "HALF_TO_EVEN"
+    to_even = round_mode == "HALF_TO_EVEN"
     return (xp.rint(steps) if to_even else _away_from_zero(xp, steps)).astype(T.np), _F(low), _F(high)
 
 
@@ -119,11 +115,11 @@ def quantize_v2(
 def _dequantize_kernel(xp: Any, x: Any, min_range: Any, max_range: Any, *, mode: Any) -> Any:
     info = np.iinfo(x.dtype)
     low, high = _F(min_range), _F(max_range)
-    if _text(mode) == "MIN_COMBINED":
+    if mode == "MIN_COMBINED":
         scale = (high - low) / (_F(info.max) - _F(info.min))
         half = _F(0) if info.min == 0 else (_F(info.max) - _F(info.min) + _F(1)) / _F(2)
         return (x.astype(np.float32) + half) * scale + low
-    if _text(mode) == "MIN_FIRST":
+    if mode == "MIN_FIRST":
         count = 2.0**info.bits
         step = (float(high) - float(low)) * (count / (count - 1)) / count
         base = float(low) if high == low else np.floor(float(low) / step + 0.5) * step
@@ -180,8 +176,7 @@ def _v2_kernel(
     xp: Any, x: Any, input_min: Any, input_max: Any, *, signed_input: bool, num_bits: int, range_given: bool,
     round_mode: Any, narrow_range: bool,
 ) -> Any:  # fmt: skip
-    mode = _text(round_mode)
-    return _round_trip(xp, x, input_min, input_max, signed_input, num_bits, range_given, narrow_range, mode)
+    return _round_trip(xp, x, input_min, input_max, signed_input, num_bits, range_given, narrow_range, round_mode)
 
 
 def _v3_kernel(

@@ -25,8 +25,7 @@ from scopert_cupy.prelude import stored
 
 def _layout(request: Request) -> bool:
     """Whether channels come second."""
-    found = request.attrs.get("data_format", "NHWC")
-    return bool((found.decode() if isinstance(found, bytes) else found) == "NCHW")
+    return bool(request.attrs.get("data_format", "NHWC") == "NCHW")
 
 
 class _Batch:

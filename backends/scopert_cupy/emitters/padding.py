@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Any
 
 import numpy as np
 
@@ -86,8 +85,7 @@ def _padded(request: Request) -> Emitted | None:
 
 def _mode(request: Request) -> int:
     """1 if the border begins with the edge itself (symmetric), 0 if behind it."""
-    mode: Any = request.attrs["mode"]
-    return int((mode.decode() if isinstance(mode, bytes) else mode) == "SYMMETRIC")
+    return int(request.attrs["mode"] == "SYMMETRIC")
 
 
 def _mirrored(request: Request) -> Emitted | None:

@@ -80,8 +80,7 @@ def _half_square(request: Request) -> Emitted | None:
 
 def _bias_gradient(request: Request) -> Emitted | None:
     shape = shape_of(request.inputs[0])
-    layout = request.attrs.get("data_format", "NHWC")
-    first = (layout.decode() if isinstance(layout, bytes) else layout).startswith("NC")
+    first = request.attrs.get("data_format", "NHWC").startswith("NC")
     channels = max(len(shape) - 3, 1) if first else len(shape) - 1
     return over_axes(request, tuple(axis for axis in range(len(shape)) if axis != channels), "sc_sum", "x", "total")
 

@@ -22,8 +22,7 @@ def ordered(request: Request, view: Any) -> Emitted:
 
 
 def _depth(request: Request) -> Emitted | None:
-    size, layout = request.attrs["block_size"], request.attrs["data_format"]
-    last = (layout.decode() if isinstance(layout, bytes) else layout) == "NHWC"
+    size, last = request.attrs["block_size"], request.attrs["data_format"] == "NHWC"
     shape = shape_of(request.inputs[0])
     x = stand_in(shape)
     x = x if last else np.moveaxis(x, 1, 3)
