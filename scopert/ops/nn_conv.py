@@ -129,7 +129,13 @@ def grad_filter_shape(op: Operation) -> list[Shape]:
 
 
 class Geometry:
-    """Strides, dilations and padding of one call, and the way to and from channels-last."""
+    """Strides, dilations and padding of one call, and the way to and from channels-last.
+
+    Raises
+    ------
+    ValueError
+        If they do not fit the data format.
+    """
 
     __slots__ = ("data_format", "dilations", "explicit", "padding", "strides")
 
@@ -169,7 +175,15 @@ class Geometry:
         return (found[0], *found[2:], found[1]) if self.data_format.startswith("NC") else found
 
     def arguments(self, sizes: Sequence[int], kernel: Sequence[int]) -> tuple[Any, Any, Any]:
-        """What the kernels take, for an input with these spatial sizes."""
+        """What the kernels take, for an input with these spatial sizes.
+
+        Raises
+        ------
+        ValueError
+            If there are not as many sizes as strides.
+        InvalidArgumentError
+            If a window does not fit.
+        """
         explicit = self.explicit or [(0, 0)] * len(kernel)
         pads = [
             window_pads(n, k, s, self.padding, d, e)

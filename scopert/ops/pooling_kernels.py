@@ -22,8 +22,17 @@ Array = Any
 def pool_geometry(
     shape: Sequence[int], ksize: Sequence[int], strides: Sequence[int], padding: str
 ) -> tuple[tuple[int, ...], list[Pads]]:
-    """Shape of the output and the padding of each axis."""
+    """Shape of the output and the padding of each axis.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the ranks differ, a size or stride is not positive, or a window does not fit.
+    """
     require(len(shape) == len(ksize), f"input must be {len(ksize)}-dimensional, got shape {list(shape)}")
+    require(len(strides) == len(ksize), f"{len(ksize)} strides are needed, got {list(strides)}")
+    for what, numbers in (("ksize", ksize), ("strides", strides)):
+        require(min(numbers, default=1) > 0, f"{what} must be positive, got {list(numbers)}")
     pads = [window_pads(n, k, s, padding) for n, k, s in zip(shape, ksize, strides, strict=True)]
     ones = [1] * len(shape)
     require_windows(shape, ksize, strides, ones, pads)

@@ -5,6 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 
+from scopert.errors import InvalidArgumentError
 from scopert.ops import pooling_kernels as kernels
 
 
@@ -114,3 +115,10 @@ def test_an_infinite_gradient_stays_where_it_belongs():
         y = kernels.max_pool(np, x, *geometry)
         dx = kernels.max_pool_grad(np, x, y, np.full(y.shape, np.inf), *geometry)
         np.testing.assert_array_equal(dx.ravel(), [0, 0, 0, np.inf])
+
+
+@pytest.mark.parametrize("ksize, strides", [([1, 2, 2], [1] * 4), ([1, 2, 2, 1], [1] * 3), ([1, 0, 2, 1], [1] * 4),
+                                            ([1, 2, 2, 1], [1, 1, 0, 1]), ([1, 9, 2, 1], [1] * 4)])  # fmt: skip
+def test_sizes_and_strides_that_do_not_fit_are_refused(ksize, strides):
+    with pytest.raises(InvalidArgumentError, match=r"dimensional|strides are needed|must be positive|would be negative"):
+        kernels.pool_geometry((1, 4, 4, 1), ksize, strides, "VALID")

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
-from typing import Any
 
 from scopert.backend import Access
 from scopert.ops.convolution_kernels import count_windows
-from scopert.ops.nn_conv import Geometry
 from scopert.ops.window import window_pads
 from scopert_cupy.command import Command, Emitted, Fill, Gemm, Matrix, Operand
 from scopert_cupy.device import Facts
@@ -34,7 +32,7 @@ from scopert_cupy.emitters.source import (
     widest,
     writing,
 )
-from scopert_cupy.emitters.windows import Windows, flat, over_windows
+from scopert_cupy.emitters.windows import Windows, convolved, flat, over_windows
 from scopert_cupy.prelude import stored
 
 #: Bytes that the windows of some images may take at a time.
@@ -102,31 +100,16 @@ def plan(
     request: Request, image: tuple[int, ...], kernel: tuple[int, ...], out: tuple[int, ...], value: int
 ) -> _Plan | None:  # fmt: skip
     """The sizes of a step, from the shapes of input, filter and output; `value` is an input of its type."""
-    attrs = request.attrs
-    layout: Any = attrs["data_format"]
-    layout = layout.decode() if isinstance(layout, bytes) else layout
-    padding: Any = attrs["padding"]
-    padding = padding.decode() if isinstance(padding, bytes) else padding
-    dtype = request.inputs[value].dtype.base
-    first = layout.startswith("NC")
-    spatial = image[2:] if first else image[1:-1]
-    try:
-        geometry = Geometry(
-            attrs["strides"], padding, layout, attrs["dilations"], attrs.get("explicit_paddings", ())
-        )  # fmt: skip
-        strides, rates, pads = geometry.arguments(spatial, kernel[:-2])
-    except Exception:  # what does not fit is said by the eager run
+    dtype, found = request.inputs[value].dtype.base, convolved(request.attrs, image, kernel)
+    if found is None:
         return None
-    windows = Windows(
-        spatial, kernel[:-2], tuple(strides), tuple(rates), tuple([pad for pad, _ in pads]),
-        tuple(count_windows(spatial, kernel[:-2], strides, rates, pads)),
-    )  # fmt: skip
+    windows, first = found
     channels, filters = image[1] if first else image[-1], kernel[-1]
     if dtype.name not in _FLOATS or not kernel[-2] or channels % kernel[-2] or filters % (channels // kernel[-2] or 1):
         return None
     if out != ((image[0], filters, *windows.out) if first else (image[0], *windows.out, filters)):
         return None
-    precision = precision_of(attrs.get(PRECISION_ATTRIBUTE)) if dtype.name == "float32" else "float32"
+    precision = precision_of(request.attrs.get(PRECISION_ATTRIBUTE)) if dtype.name == "float32" else "float32"
     element = stored(dtype)
     assert element is not None
     return _Plan(
@@ -344,13 +327,12 @@ def _patches(request: Request) -> Emitted | None:
     element = stored(request.inputs[0].dtype)
     kernel, strides = tuple(attrs["ksizes"][1:-1]), tuple(attrs["strides"][1:-1])
     rates = tuple(attrs["rates"][1:-1]) if "rates" in attrs else (1,) * len(kernel)
-    padding: Any = attrs["padding"]
-    padding = padding.decode() if isinstance(padding, bytes) else padding
     if element is None or len(x) != len(kernel) + 2:
         return None
-    pads = [window_pads(n, k, s, padding, d) for n, k, s, d in zip(x[1:-1], kernel, strides, rates, strict=True)]
-    places = tuple(count_windows(x[1:-1], kernel, strides, rates, pads))
-    windows = Windows(x[1:-1], kernel, strides, rates, tuple([pad for pad, _ in pads]), places)
+    sizes, padding = x[1:-1], attrs["padding"]
+    pads = [window_pads(n, k, s, padding, d) for n, k, s, d in zip(sizes, kernel, strides, rates, strict=True)]
+    places = count_windows(sizes, kernel, strides, rates, pads)
+    windows = Windows(sizes, kernel, strides, rates, tuple([pad for pad, _ in pads]), places)
     if out != (x[0], *places, x[-1] * windows.taps):
         return None
     if not prod(out):

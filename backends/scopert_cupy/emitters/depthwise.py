@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from math import prod
 
-from scopert.ops.convolution_kernels import count_windows
-from scopert.ops.nn_conv import Geometry
 from scopert_cupy.command import Emitted, Fill
 from scopert_cupy.emit import Emitter, Request
 from scopert_cupy.emitters.copying import row_major
@@ -22,30 +20,21 @@ from scopert_cupy.emitters.source import (
     shape_of,
     writing,
 )
-from scopert_cupy.emitters.windows import Windows, flat, over_taps, over_windows
+from scopert_cupy.emitters.windows import Windows, convolved, flat, over_taps, over_windows
 from scopert_cupy.prelude import computed, stored
 
 
 def _plan(
     request: Request, x: tuple[int, ...], w: tuple[int, ...], y: tuple[int, ...]
 ) -> tuple[Windows, bool] | None:  # fmt: skip
-    attrs = request.attrs
-    layout, padding = attrs["data_format"], attrs["padding"]
-    layout = layout.decode() if isinstance(layout, bytes) else layout
-    padding = padding.decode() if isinstance(padding, bytes) else padding
-    first = layout.startswith("NC")
-    spatial, channels = (x[2:], x[1]) if first else (x[1:-1], x[-1])
-    try:
-        geometry = Geometry(attrs["strides"], padding, layout, attrs["dilations"])
-        strides, rates, pads = geometry.arguments(spatial, w[:-2])
-    except Exception:  # what does not fit is said by the eager run
+    found = convolved(request.attrs, x, w)
+    if found is None:
         return None
-    out = tuple(count_windows(spatial, w[:-2], strides, rates, pads))
+    windows, first = found
     made = w[2] * w[3]
-    if channels != w[2] or y != ((x[0], made, *out) if first else (x[0], *out, made)):
+    if x[1 if first else -1] != w[2] or y != ((x[0], made, *windows.out) if first else (x[0], *windows.out, made)):
         return None
-    before = tuple([pad for pad, _ in pads])
-    return Windows(spatial, w[:-2], tuple(strides), tuple(rates), before, out), first
+    return found
 
 
 def _image(channels: int, pixels: tuple[int, ...], first: bool, names: str, batch: str, channel: str, kind: str) -> str:

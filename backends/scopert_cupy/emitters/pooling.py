@@ -7,11 +7,9 @@ added from two sides.
 from __future__ import annotations
 
 from math import prod
-from typing import Any
 
 import numpy as np
 
-from scopert.ops.pooling_kernels import pool_geometry
 from scopert_cupy.command import Emitted, Fill, Operand
 from scopert_cupy.emit import Emitter, Request
 from scopert_cupy.emitters.copying import row_major
@@ -32,12 +30,8 @@ from scopert_cupy.emitters.source import (
     widest,
     writing,
 )
-from scopert_cupy.emitters.windows import Windows, flat, inside_count, over_taps, over_windows
+from scopert_cupy.emitters.windows import Windows, flat, inside_count, over_taps, over_windows, pooled
 from scopert_cupy.prelude import stored
-
-
-def _text(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def _windows(request: Request, shape: tuple[int, ...], first: int | None = None) -> Windows | None:
@@ -49,14 +43,9 @@ def _windows(request: Request, shape: tuple[int, ...], first: int | None = None)
         if given[0] is None or given[1] is None:
             return None
         ksize, strides = ([int(n) for n in np.ravel(vector)] for vector in given)
-    if _text(request.attrs.get("data_format", "NHWC")) == "NCHW_VECT_C" or len(ksize) != len(shape):
+    if request.attrs.get("data_format") == "NCHW_VECT_C" or len(ksize) != len(shape):
         return None
-    try:
-        out, pads = pool_geometry(shape, ksize, strides, _text(request.attrs["padding"]))
-    except Exception:  # what does not fit is said by the eager run
-        return None
-    before = tuple([pad for pad, _ in pads])
-    return Windows(shape, tuple(ksize), tuple(strides), (1,) * len(shape), before, tuple(out))
+    return pooled(shape, ksize, strides, request.attrs["padding"])
 
 
 def _each(windows: Windows, itemsize: int) -> int:
@@ -89,7 +78,7 @@ def _pooled(is_max: bool, given: bool = False) -> Emitter:
             f"for (int w = 0; w < {each}; ++w) total[w] = {operation}::of(total[w], (A)sc_get(x.at[w]));"
         )
         places = _names("o", rank, each)
-        counted = _text(request.attrs["padding"]) == "SAME"
+        counted = request.attrs["padding"] == "SAME"
         divisor = "" if is_max else f" / (A)({inside_count(windows, places) if counted else windows.taps})"
         body = (
             f"typedef sc_value<{element}> A; {decode('i', extents, 'o', kind)}\n    A total[{each}]; "
@@ -118,7 +107,7 @@ def _mean_gradient(request: Request) -> Emitted | None:
     each = _each(windows, itemsize)
     kind = index_type(prod(shape), prod(windows.out))
     windows_at = [f"q{k}" for k in range(rank)]
-    counted = _text(request.attrs["padding"]) == "SAME"
+    counted = request.attrs["padding"] == "SAME"
     divisor = inside_count(windows, windows_at) if counted else str(windows.taps)
     take = (
         f"const sc_pack<{element}, {each}> x = sc_load<{each}>(dy + {flat('q', row_major(windows.out), kind)}); "

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
+from typing import Any
+
+from scopert.backend import InvalidArgumentError
+from scopert.ops.convolution_kernels import count_windows
+from scopert.ops.nn_conv import Geometry
+from scopert.ops.pooling_kernels import pool_geometry
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,42 @@ class Windows:
     def is_plain(self, axis: int) -> bool:
         """Along this axis, windows are elements."""
         return self.kernel[axis] == self.strides[axis] == 1 and not self.before[axis]
+
+
+def convolved(
+    attrs: Mapping[str, Any], image: tuple[int, ...], kernel: tuple[int, ...]
+) -> tuple[Windows, bool] | None:  # fmt: skip
+    """The windows of a convolution, and whether channels come second; None where the kernel would refuse it.
+
+    Parameters
+    ----------
+    attrs : mapping
+        Of the operation.
+    image, kernel : tuple of int
+        Shapes of what the windows are over, and of the filter.
+    """
+    layout, padding, explicit = attrs["data_format"], attrs["padding"], attrs.get("explicit_paddings", ())
+    first = layout.startswith("NC")
+    spatial, kernel = image[2:] if first else image[1:-1], kernel[:-2]
+    try:
+        geometry = Geometry(attrs["strides"], padding, layout, attrs["dilations"], explicit)
+        strides, rates, pads = geometry.arguments(spatial, kernel)
+    except (ValueError, InvalidArgumentError):
+        return None
+    out = count_windows(spatial, kernel, strides, rates, pads)
+    return Windows(spatial, kernel, tuple(strides), tuple(rates), tuple([pad for pad, _ in pads]), out), first
+
+
+def pooled(
+    shape: tuple[int, ...], ksize: Sequence[int], strides: Sequence[int], padding: str
+) -> Windows | None:  # fmt: skip
+    """The windows of a pooling over an array, of all axes; None where the kernel would refuse it."""
+    try:
+        out, pads = pool_geometry(shape, ksize, strides, padding)
+    except InvalidArgumentError:
+        return None
+    before = tuple([pad for pad, _ in pads])
+    return Windows(shape, tuple(ksize), tuple(strides), (1,) * len(shape), before, out)
 
 
 def over_taps(windows: Windows, places: Sequence[str], body: str, at: str = "a", tap: str = "t") -> str:

@@ -10,6 +10,7 @@ from backends.cupy.checking import check, kept
 from backends.cupy.recorded import of_table, record
 from ops.conformance import HALVES, Case
 from scopert_cupy.emitters import convolving, depthwise, pooling
+from scopert_cupy.emitters.windows import convolved, pooled
 
 FILES = {"pooling": pooling, "convolving": convolving, "depthwise": depthwise}
 
@@ -65,6 +66,17 @@ def test_the_batch_goes_in_portions(monkeypatch: Any) -> None:
     cases = _convolutions()
     counts = check(record(kept(case.op for case in cases), cases), tolerance=200.0)
     assert min(counts.values()) == 32
+
+
+@pytest.mark.parametrize(
+    ("image", "strides"),
+    [((1, 2, 9, 1), (1, 1, 1, 1)), ((1, 9, 1), (1, 1, 1, 1)), ((1, 9, 9, 1), (1, 0, 1, 1)), ((1, 9, 9, 1), (1, 1, 1))],
+)
+def test_there_are_no_windows_where_the_kernel_refuses_them(image: Any, strides: Any) -> None:
+    attrs = {"strides": strides, "dilations": [1, 1, 1, 1], "padding": "VALID", "data_format": "NHWC"}
+    assert convolved(attrs, image, (4, 4, 1, 1)) is None
+    assert pooled(image, (1, 4, 4, 1), strides, "VALID") is None
+    assert convolved({**attrs, "strides": (1, 1, 1, 1)}, (1, 9, 9, 1), (4, 4, 1, 1)) is not None
 
 
 def _depthwise() -> list[Case]:
