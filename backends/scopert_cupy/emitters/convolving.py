@@ -7,7 +7,8 @@ reading and writing run along the image.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from math import prod
 
 from scopert.backend import Access
@@ -37,6 +38,7 @@ from scopert_cupy.prelude import stored
 
 #: Bytes that the windows of some images may take at a time.
 _COLUMNS = 1 << 28
+_SCRATCH = Operand("scratch", 0)
 _FLOATS = frozenset({"float16", "bfloat16", "float32", "float64"})
 
 
@@ -80,11 +82,38 @@ class _Plan:
         """Elements of a window."""
         return self.windows.taps * self.depth
 
-    def portions(self) -> list[tuple[int, int]]:
-        """First image and number of images of each portion."""
+    @property
+    def _portion(self) -> int:
+        """Images whose windows are made at a time; there is nothing to make where windows are elements."""
         size = self.places * self.taps * self.itemsize
-        step = max(1, min(self.batch, _COLUMNS // max(size, 1)))
-        return [(begin, min(step, self.batch - begin)) for begin in range(0, self.batch, step)]
+        return self.batch if self.windows.pointwise else max(1, min(self.batch, _COLUMNS // max(size, 1)))
+
+    @property
+    def columns_size(self) -> int:
+        """Bytes of the windows of a portion."""
+        return 0 if self.windows.pointwise else self._portion * self.places * self.taps * self.itemsize
+
+    def portions(self, image: Operand, group: int, columns: Operand) -> Iterator[tuple[int, int, Matrix]]:
+        """First image and number of images of each portion, and the matrix of their windows.
+
+        It stands in `columns`, or is a part of the `image` where windows are elements. With channels second, it is
+        one matrix for each image.
+        """
+        for begin in range(0, self.batch, self._portion):
+            if self.windows.pointwise:
+                at = self.at(image, group * self.depth * (self.pixels if self.first else 1))
+                leading, step = (self.pixels if self.first else self.channels), self.channels * self.pixels
+            else:
+                at, leading, step = columns, (self.places if self.first else self.taps), self.taps * self.places
+            strides = (step,) if self.first else ()
+            yield begin, min(self._portion, self.batch - begin), Matrix(at, leading, strides=strides)
+
+    def results(self, images: Operand, group: int, begin: int) -> Matrix:
+        """What the filters of a group make of the images from `begin` on, one or several matrices as in `portions`."""
+        if self.first:
+            at = self.at(images, (begin * self.filters + group * self.each) * self.places)
+            return Matrix(at, self.places, strides=(self.filters * self.places,))
+        return Matrix(self.at(images, begin * self.places * self.filters + group * self.each), self.filters)
 
     def gemm(
         self, m: int, n: int, k: int, a: Matrix, b: Matrix, out: Matrix, batch: int = 0, more: bool = False
@@ -118,9 +147,9 @@ def plan(
     )  # fmt: skip
 
 
-def _columns(p: _Plan, source: Operand, target: Operand, group: int, begin: int, count: int, first: bool) -> Command:
+def _columns(p: _Plan, source: Operand, target: Operand, group: int, begin: int, count: int) -> Command:
     """The windows of some images: rows of taps, or (channels second) for each image rows of places."""
-    windows, rank = p.windows, len(p.windows.sizes)
+    windows, rank, first = p.windows, len(p.windows.sizes), p.first
     space = row_major(windows.sizes)
     each = 1 if first else max(1, widest(p.depth * p.itemsize, p.channels * p.itemsize) // p.itemsize)
     steps = [f"o{k}" for k in range(rank)]
@@ -202,37 +231,18 @@ def _forward(request: Request) -> Emitted | None:
     if not p.taps or not prod(x):
         return done(Fill(OUTPUT[0], 0, prod(y) * p.itemsize))
     commands: list[Command] = []
-    columns = Operand("scratch", 0, 0)
-    scratch = 0
     for group in range(p.groups):
         weights = p.at(INPUT[1], group * p.each)
-        for begin, count in [(0, p.batch)] if p.windows.pointwise else p.portions():
-            if p.windows.pointwise:
-                start = group * p.depth * (p.pixels if p.first else 1)
-                rows = p.at(INPUT[0], start)
-                leading, step = (p.pixels if p.first else p.channels), p.channels * p.pixels
-            else:
-                rows, leading, step = columns, (p.places if p.first else p.taps), p.taps * p.places
-                scratch = max(scratch, count * step * p.itemsize)
-                commands.append(_columns(p, INPUT[0], columns, group, begin, count, p.first))
+        for begin, count, rows in p.portions(INPUT[0], group, _SCRATCH):
+            out = p.results(OUTPUT[0], group, begin)
+            if not p.windows.pointwise:
+                commands.append(_columns(p, INPUT[0], rows.at, group, begin, count))
             if p.first:
-                out = p.at(OUTPUT[0], (begin * p.filters + group * p.each) * p.places)
-                commands.append(
-                    p.gemm(
-                        p.each, p.places, p.taps, Matrix(weights, p.filters, True, (0,)),
-                        Matrix(rows, leading, False, (step,)), Matrix(out, p.places, False, (p.filters * p.places,)),
-                        batch=count,
-                    )
-                )  # fmt: skip
+                turned = Matrix(weights, p.filters, True, (0,))
+                commands.append(p.gemm(p.each, p.places, p.taps, turned, rows, out, count))
             else:
-                out = p.at(OUTPUT[0], begin * p.places * p.filters + group * p.each)
-                commands.append(
-                    p.gemm(
-                        count * p.places, p.each, p.taps, Matrix(rows, leading), Matrix(weights, p.filters),
-                        Matrix(out, p.filters),
-                    )
-                )  # fmt: skip
-    return Emitted(tuple(commands), scratch)
+                commands.append(p.gemm(count * p.places, p.each, p.taps, rows, Matrix(weights, p.filters), out))
+    return Emitted(tuple(commands), p.columns_size)
 
 
 def _to_input(request: Request) -> Emitted | None:
@@ -245,37 +255,19 @@ def _to_input(request: Request) -> Emitted | None:
     if not prod(w) or not prod(dy):
         return done(Fill(OUTPUT[0], 0, prod(x) * p.itemsize))
     commands: list[Command] = []
-    columns = Operand("scratch", 0, 0)
-    scratch = 0
     for group in range(p.groups):
         weights = p.at(INPUT[1], group * p.each)
-        for begin, count in [(0, p.batch)] if p.windows.pointwise else p.portions():
-            if p.windows.pointwise:
-                out = p.at(OUTPUT[0], group * p.depth * (p.pixels if p.first else 1))
-                leading, step = (p.pixels if p.first else p.channels), p.channels * p.pixels
-            else:
-                out, leading, step = columns, (p.places if p.first else p.taps), p.taps * p.places
-                scratch = max(scratch, count * step * p.itemsize)
+        for begin, count, rows in p.portions(OUTPUT[0], group, _SCRATCH):
+            grad = p.results(INPUT[2], group, begin)
             if p.first:
-                grad = p.at(INPUT[2], (begin * p.filters + group * p.each) * p.places)
-                commands.append(
-                    p.gemm(
-                        p.taps, p.places, p.each, Matrix(weights, p.filters, False, (0,)),
-                        Matrix(grad, p.places, False, (p.filters * p.places,)), Matrix(out, leading, False, (step,)),
-                        batch=count,
-                    )
-                )  # fmt: skip
+                matrix = Matrix(weights, p.filters, False, (0,))
+                commands.append(p.gemm(p.taps, p.places, p.each, matrix, grad, rows, count))
             else:
-                grad = p.at(INPUT[2], begin * p.places * p.filters + group * p.each)
-                commands.append(
-                    p.gemm(
-                        count * p.places, p.taps, p.each, Matrix(grad, p.filters), Matrix(weights, p.filters, True),
-                        Matrix(out, leading),
-                    )
-                )  # fmt: skip
+                turned = Matrix(weights, p.filters, True)
+                commands.append(p.gemm(count * p.places, p.taps, p.each, grad, turned, rows))
             if not p.windows.pointwise:
-                commands.append(_from_columns(p, columns, OUTPUT[0], group, begin, count))
-    return Emitted(tuple(commands), scratch)
+                commands.append(_from_columns(p, rows.at, OUTPUT[0], group, begin, count))
+    return Emitted(tuple(commands), p.columns_size)
 
 
 def _channels_last(p: _Plan, source: Operand, target: Operand, channels: int, pixels: int) -> tuple[Command, ...]:
@@ -295,30 +287,22 @@ def _to_filter(request: Request) -> Emitted | None:
     if not prod(x) or not prod(dy):
         return done(Fill(OUTPUT[0], 0, prod(w) * p.itemsize))
     commands: list[Command] = []
-    image, grad, scratch = INPUT[0], INPUT[2], 0
-    if p.first:
-        image, grad = Operand("scratch", 0, 0), Operand("scratch", 0, aligned(prod(x) * p.itemsize))
-        scratch = grad.offset + aligned(prod(dy) * p.itemsize)
+    image, grad, columns = INPUT[0], INPUT[2], _SCRATCH
+    if p.first:  # sums over windows want both with the channels last
+        image, grad = columns, Operand("scratch", 0, aligned(prod(x) * p.itemsize))
+        columns = Operand("scratch", 0, grad.offset + aligned(prod(dy) * p.itemsize))
         commands += _channels_last(p, INPUT[0], image, p.channels, p.pixels)
         commands += _channels_last(p, INPUT[2], grad, p.filters, p.places)
-    columns, most = Operand("scratch", 0, scratch), 0
+        p = replace(p, first=False)
     for group in range(p.groups):
-        out = p.at(OUTPUT[0], group * p.each)
-        for begin, count in [(0, p.batch)] if p.windows.pointwise else p.portions():
-            if p.windows.pointwise:
-                rows, leading = p.at(image, group * p.depth), p.channels
-            else:
-                rows, leading = columns, p.taps
-                most = max(most, count * p.places * p.taps * p.itemsize)
-                commands.append(_columns(p, image, columns, group, begin, count, False))
-            upward = p.at(grad, begin * p.places * p.filters + group * p.each)
-            commands.append(
-                p.gemm(
-                    p.taps, p.each, count * p.places, Matrix(rows, leading, True), Matrix(upward, p.filters),
-                    Matrix(out, p.filters), more=begin > 0,
-                )
-            )  # fmt: skip
-    return Emitted(tuple(commands), scratch + most)
+        out = Matrix(p.at(OUTPUT[0], group * p.each), p.filters)
+        for begin, count, rows in p.portions(image, group, columns):
+            if not p.windows.pointwise:
+                commands.append(_columns(p, image, rows.at, group, begin, count))
+            turned, upward = replace(rows, transposed=True), p.results(grad, group, begin)
+            many = count * p.places
+            commands.append(p.gemm(p.taps, p.each, many, turned, upward, out, more=begin > 0))
+    return Emitted(tuple(commands), columns.offset + p.columns_size)
 
 
 def _patches(request: Request) -> Emitted | None:
@@ -341,7 +325,7 @@ def _patches(request: Request) -> Emitted | None:
         return None
     dtype = request.inputs[0].dtype
     p = _Plan(windows, False, x[0], x[-1], 1, 1, element, dtype.name, dtype.np.itemsize, "float32", request.facts)
-    return done(_columns(p, INPUT[0], OUTPUT[0], 0, 0, x[0], False))
+    return done(_columns(p, INPUT[0], OUTPUT[0], 0, 0, x[0]))
 
 
 TABLE: dict[str, Emitter] = {
