@@ -123,7 +123,7 @@ class Fallback:
                 return self._function(*inputs)
             except MemoryError:
                 raise
-            except Exception as error:
+            except Exception as error:  # array libraries have exceptions of their own; the host has the last word
                 host = self._make_host()
                 made = on_host(host, inputs, self._to_host, self._to_device)
                 self._host = host

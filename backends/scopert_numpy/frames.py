@@ -99,7 +99,7 @@ class Frames:
             return failure
         try:
             run(self._rows[position][0], *failure.inputs)
-        except Exception as error:
+        except Exception as error:  # whatever it is, it is what the run reports
             failure.__cause__ = error
         return failure
 

@@ -65,10 +65,8 @@ def apply(rule: Rule, xp: Any, views: list[Array], others: Sequence[Any], flags:
 def compiled(rule: Rule, states: int, full: tuple[bool, ...], dtype: Any, flags: dict[str, bool]) -> Any:
     """The rule as machine code (see `Elementwise`); None where there is none."""
     key = (rule, states, full, dtype, tuple(flags.items()))
-    try:
+    if key in _found:
         return _found[key]
-    except KeyError:
-        pass
     made = None
     if unavailable() is None and any(full):
         from scopert_numpy.native.flat import elementwise

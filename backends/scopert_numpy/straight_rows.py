@@ -205,7 +205,7 @@ class StraightRows:
             return False
         try:
             made = row[0](*[constants.get(slot, source.view) for slot in step.inputs])
-        except Exception:  # the run will report it
+        except Exception:  # whatever the kernel says, it says it again in the run, which names the operation
             return False
         shown = made if isinstance(made, (tuple, list)) else [made]
         found: list[Place] = []

@@ -172,7 +172,7 @@ def _call(xp: Any, *inputs: Any, op: Any, token: Any) -> Any:
     arguments = [host_input(value, dtype) for value, dtype in zip(inputs, op.attrs["Tin"], strict=True)]
     try:
         result = function(*arguments)
-    except Exception as exception:
+    except Exception as exception:  # of the user's function
         raise error_of(exception) from exception
     kinds = op.attrs["Tout"]
     results: Sequence[Any] = result if isinstance(result, (list, tuple)) else [result]
@@ -203,7 +203,7 @@ PY_FUNC_STATELESS = define_op(
 def _call_eagerly(xp: Any, *inputs: Any, op: Any, token: Any) -> Any:
     try:
         made = FUNCTIONS[token](inputs, op.attrs["Tin"])
-    except Exception as exception:
+    except Exception as exception:  # of the user's function
         raise error_of(exception) from exception
     return made[0] if len(made) == 1 else tuple(made)
 

@@ -216,7 +216,7 @@ def _open(spec: BackendSpec, device: int) -> Backend:
         unknown = [kernel.op for kernel in backend.kernels() if find_op(kernel.op) is None]
     except OpError:
         raise
-    except Exception as error:
+    except Exception as error:  # whatever a foreign package raises
         raise UnavailableError(
             None, None, f"the backend {spec.name!r} cannot open device {device}: {type(error).__name__}: {error}"
         ) from error

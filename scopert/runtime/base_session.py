@@ -270,7 +270,7 @@ class BaseSession:
             raise op_error(failure, self._graph) from failure.__cause__
         except NotImplementedError as error:
             raise UnimplementedError(None, None, str(error)) from error
-        except Exception as error:
+        except Exception as error:  # a fault of a backend, which may be anybody's, comes with the program that shows it
             raise InternalError(
                 None, None, f"the backend {self._backend.name!r} cannot compile this program: "
                 f"{type(error).__name__}: {error}\n{program}",
