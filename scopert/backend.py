@@ -18,7 +18,7 @@ from scopert.disk_cache import DiskCache, key_of
 from scopert.errors import CancelledError, InternalError, InvalidArgumentError, OpError, ResourceExhaustedError
 from scopert.graph.dtypes import DType, as_dtype, resource, string, variant
 from scopert.graph.kernel import Origin, bind
-from scopert.graph.opdef import HOST, RANDOM, READS, STATEFUL, VIEW, WRITES, find_op, keyword_only
+from scopert.graph.opdef import ELEMENTWISE, HOST, RANDOM, READS, STATEFUL, VIEW, WRITES, find_op, keyword_only
 from scopert.graph.shape import is_compatible
 from scopert.graph.shape import text as shape_text
 from scopert.program.expression import Access, Fused, Node
@@ -27,12 +27,12 @@ from scopert.program.memory import Memory
 from scopert.program.passes.together import apart
 
 __all__ = [
-    "DEAD", "FUSED", "HOST", "LOOP", "RANDOM", "READ", "READS", "STATEFUL", "TOGETHER", "VIEW", "WRITES", "Access",
-    "Backend", "BackendSpec", "CancelledError", "Capabilities", "DType", "Described", "DeviceBackend", "DiskCache",
-    "Executable", "Fetch", "Fused", "InternalError", "InvalidArgumentError", "Kernel", "Loop", "Memory", "Node",
-    "OpError", "Origin", "Program", "ResourceExhaustedError", "RunContext", "ShapesChanged", "Step", "StepFailed",
-    "Together", "TraceRow", "Value", "VariableRef", "apart", "as_dtype", "bind", "check_step", "generic_kernel",
-    "key_of", "last_uses", "select_kernel", "select_kernel_into", "shape_text", "verifying",
+    "DEAD", "ELEMENTWISE", "FUSED", "HOST", "LOOP", "RANDOM", "READ", "READS", "STATEFUL", "TOGETHER", "VIEW", "WRITES",
+    "Access", "Backend", "BackendSpec", "CancelledError", "Capabilities", "DType", "Described", "DeviceBackend",
+    "DiskCache", "Executable", "Fetch", "Fused", "InternalError", "InvalidArgumentError", "Kernel", "Loop", "Memory",
+    "Node", "OpError", "Origin", "Program", "ResourceExhaustedError", "RunContext", "ShapesChanged", "Step",
+    "StepFailed", "Together", "TraceRow", "Value", "VariableRef", "apart", "as_dtype", "bind", "check_step",
+    "generic_kernel", "key_of", "last_uses", "select_kernel", "select_kernel_into", "shape_text", "verifying",
 ]  # fmt: skip
 
 

@@ -14,8 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from scopert.backend import InvalidArgumentError, Program, Step
-from scopert.graph.opdef import ELEMENTWISE
+from scopert.backend import ELEMENTWISE, InvalidArgumentError, Program, Step
 from scopert.ops.training_ops import row_update_of
 from scopert_cupy.device import Facts
 from scopert_cupy.emit import Emitter, Request, emit
