@@ -99,3 +99,21 @@ def test_map_and_scan_over_any_number():
     y = tf.map_fn(lambda row: tf.tanh(row) * 2.0, x)
     z = tf.scan(lambda a, row: a * 0.5 + row, x)
     agree([y, z, *tf.gradients(tf.reduce_sum(y * z), x)], {x: np.random.RandomState(0).randn(6, 4)})
+
+
+def test_what_arrays_give_after_a_loop_has_a_known_shape():
+    """Their size is computed of shapes; gradients that are put in do not hide what the elements are."""
+    x = tf.placeholder(tf.float32, [None, None, 4])
+    tf.set_random_seed(1)
+    outputs, _ = tf.nn.dynamic_rnn(tf.nn.rnn_cell.GRUCell(6), x, dtype=tf.float32)
+    gradients = tf.gradients(tf.square(outputs[:, -1]), tf.trainable_variables())
+    with tf.Session() as sess:
+        program = run_passes(sess.program([outputs, *gradients], [], [x]), (Specialise(((3, 5, 4),)),), check=True)
+    for step in program.steps:
+        for slot in step.outputs:
+            assert None not in (program.values[slot].shape or ()) and program.values[slot].shape is not None, step
+    for loop in (step.body for step in program.steps if step.op == LOOP):
+        for step in loop.program.steps:
+            if step.op == "TensorArrayReadV3":
+                assert None not in (loop.program.values[step.outputs[0]].shape or (None,))
+    agree([outputs, *gradients], {x: np.random.RandomState(0).randn(3, 5, 4)})

@@ -14,8 +14,7 @@ from scopert.program.ir import Program, Shape, Step
 from scopert.program.rewrite import Rewriter
 
 _MAKES = frozenset({"StackV2", "TensorArrayV3"})
-#: Their handle stands for elements of the same shapes.
-_PASSES_ON = frozenset({"Identity", "TensorArrayGradV3"})
+_GRADIENT = "TensorArrayGradV3"
 #: By op, the input that is put in, and how many of its leading axes count elements.
 _PUTS = {"StackPushV2": (1, 0), "TensorArrayWriteV3": (2, 0), "TensorArrayScatterV3": (2, 1)}
 #: Constants of at most so many bytes are compared.
@@ -44,8 +43,8 @@ _ANYTHING = Content(None)
 class Contents:
     """Goes through a program and notes what is put where.
 
-    A handle is known by the step that made it. What is not followed (a handle that comes out of a branch) is
-    forgotten with all that it may stand for.
+    A handle is known by the step that made it, that of an array of gradients by the array's and its source. What is
+    not followed (a handle that comes out of a branch) is forgotten with all that it may stand for.
 
     Parameters
     ----------
@@ -84,8 +83,6 @@ class Contents:
         if step.op in _MAKES:
             handle = step.origin.name
             self._handles[id(rewriter.program)][step.outputs[0]] = handle
-            if step.op == "TensorArrayV3" and not step.origin.attrs["dynamic_size"]:
-                self._sizes[handle] = rewriter.constants.get(step.inputs[0])
             return shapes
         if not handles:
             return shapes
@@ -94,8 +91,11 @@ class Contents:
             for slot in handles:
                 self._forget(self._handle(rewriter, slot))
             return shapes
-        if step.op in _PASSES_ON:
+        if step.op == "Identity":
             self._handles[id(rewriter.program)][step.outputs[0]] = found
+        elif step.op == _GRADIENT:
+            gradients = self._handles[id(rewriter.program)][step.outputs[0]] = (found, step.origin.attrs["source"])
+            self._sizes[gradients] = self._sizes.get(found)
         elif step.op in _PUTS:
             number, leading = _PUTS[step.op]
             shape = rewriter.values[step.inputs[number]].shape
@@ -107,6 +107,9 @@ class Contents:
 
     def _with_contents(self, rewriter: Rewriter, step: Step, handle: Hashable, shape: Shape) -> Shape:
         known = self._known.get(handle, _ANYTHING).shape
+        while isinstance(handle, tuple):  # what was not added to is zeros, of the shape of the array's element
+            handle = handle[0]
+            known = in_common(known, self._known.get(handle, _ANYTHING).shape)
         if known is None:
             return shape
         if step.op == "TensorArrayGatherV3":
@@ -115,6 +118,10 @@ class Contents:
         elif step.op not in ("TensorArrayReadV3", "StackPopV2"):
             return shape
         return merge(shape, known) if is_compatible(shape, known) else shape
+
+    def note_size(self, rewriter: Rewriter, step: Step, size: Any) -> None:
+        """Notes how many elements the array has that a step makes; None if that is not known."""
+        self._sizes[self._handle(rewriter, step.outputs[0])] = size
 
     def size(self, rewriter: Rewriter, step: Step) -> Any:
         """The number of elements, for a step that asks for it, if it is known."""

@@ -194,6 +194,9 @@ class _Inference:
             except ValueError:
                 pass  # the run will report it, with the shapes that there were
         shapes = self.contents.visit(rewriter, step, shapes)
+        if step.op == "TensorArrayV3" and not step.origin.attrs["dynamic_size"]:
+            # Often computed of shapes, which is folded later.
+            self.contents.note_size(rewriter, step, known_value(cast(Tensor, inputs[0])))
         for index, (slot, shape) in enumerate(zip(step.outputs, shapes, strict=True)):
             if shape != values[slot].shape:
                 values[slot] = replace(values[slot], shape=shape)
