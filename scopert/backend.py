@@ -27,12 +27,13 @@ from scopert.program.memory import Memory
 from scopert.program.passes.together import apart
 
 __all__ = [
-    "DEAD", "ELEMENTWISE", "FUSED", "HOST", "LOOP", "RANDOM", "READ", "READS", "STATEFUL", "TOGETHER", "VIEW", "WRITES",
-    "Access", "Backend", "BackendSpec", "CancelledError", "Capabilities", "DType", "Described", "DeviceBackend",
-    "DiskCache", "Executable", "Fetch", "Fused", "InternalError", "InvalidArgumentError", "Kernel", "Loop", "Memory",
-    "Node", "OpError", "Origin", "Program", "ResourceExhaustedError", "RunContext", "ShapesChanged", "Step",
-    "StepFailed", "Together", "TraceRow", "Value", "VariableRef", "apart", "as_dtype", "bind", "check_step",
-    "generic_kernel", "key_of", "last_uses", "select_kernel", "select_kernel_into", "shape_text", "verifying",
+    "DEAD", "ELEMENTWISE", "FUSED", "HOST", "LOOP", "RANDOM", "READ", "READS", "STATEFUL", "TOGETHER", "VIEW",
+    "WRITES", "Access", "Backend", "BackendSpec", "CancelledError", "Capabilities", "DType", "Described",
+    "DeviceBackend", "DiskCache", "Executable", "Fetch", "Fused", "InternalError", "InvalidArgumentError", "Kernel",
+    "Loop", "Memory", "Node", "OnDevice", "OpError", "Origin", "Program", "ResourceExhaustedError", "RunContext",
+    "ShapesChanged", "Step", "StepFailed", "Together", "TraceRow", "Value", "VariableRef", "apart", "as_dtype",
+    "bind", "check_step", "generic_kernel", "key_of", "last_uses", "select_kernel", "select_kernel_into",
+    "shape_text", "verifying",
 ]  # fmt: skip
 
 
@@ -86,6 +87,32 @@ class Kernel:
 
 #: A step, when it began, when it ended, and how many bytes its outputs have.
 TraceRow: TypeAlias = tuple[Step, int, int, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OnDevice:
+    """A fed value that lies on the device (`Capabilities.device_memory`): what a session handle stands for.
+
+    Attributes
+    ----------
+    array : array
+        Of the backend. It is read when the run begins.
+    """
+
+    array: Any
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.array.shape)
+
+    @property
+    def dtype(self) -> Any:
+        """NumPy's."""
+        return self.array.dtype
+
+    @property
+    def ndim(self) -> int:
+        return int(self.array.ndim)
 
 
 class VariableRef(Protocol):

@@ -29,6 +29,9 @@ from scopert_cupy.interpreter import interpret
 
 _LOG = logging.getLogger("scopert")
 
+#: They keep arrays of the device by themselves, and copy where they have to.
+KEEPERS = frozenset({"GetSessionHandle", "GetSessionTensor"})
+
 
 def function_of(step: Step, program: Program, xp: Any, context: RunContext) -> Callable[..., Any]:
     """The callable of a step over arrays of `xp`."""
@@ -49,7 +52,7 @@ def function_of(step: Step, program: Program, xp: Any, context: RunContext) -> C
 
 def keeps_inputs(step: Step) -> bool:
     """Whether what it gets may be used after it has run: then it gets copies."""
-    return bool(step.traits & {STATEFUL, HOST}) and WRITES not in step.traits
+    return bool(step.traits & {STATEFUL, HOST}) and WRITES not in step.traits and step.op not in KEEPERS
 
 
 class HostRef:

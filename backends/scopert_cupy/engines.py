@@ -9,6 +9,7 @@ from scopert.backend import HOST, LOOP, RANDOM, READ, Program, Step, Value, as_d
 from scopert_cupy.actions import nbytes_of
 from scopert_cupy.command import Copy, Emitted, Gemm, Launch, Operand
 from scopert_cupy.device import Facts
+from scopert_cupy.eager import KEEPERS
 from scopert_cupy.emit import Emitter, Request, emit
 from scopert_cupy.into_variables import ASSIGNS
 
@@ -44,6 +45,8 @@ def choose(
     dtypes = [values[slot].dtype.base for slot in (*step.inputs, *step.outputs)]
     if HOST in step.traits:
         return "host", None, "works on host objects"
+    if step.op in KEEPERS and _STRING not in step.origin.attrs.values():
+        return "eager", None, "kept by the session"
     if _STRING in dtypes:
         return "host", None, "strings"
     unknown = [slot for slot in (*step.inputs, *step.outputs) if is_handle(values[slot]) and slot not in variables]

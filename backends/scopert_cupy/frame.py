@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scopert.backend import DEAD, FUSED, InvalidArgumentError, RunContext, ShapesChanged, StepFailed, TraceRow
+from scopert.backend import DEAD, FUSED, InvalidArgumentError, OnDevice, RunContext, ShapesChanged, StepFailed, TraceRow
 from scopert_cupy.actions import Action, Batch, LoopAction, Plan, Scope, Single, Work, nbytes_of
 from scopert_cupy.arena import CONSTANTS, FEEDS, FETCHES, SCRATCH, VALUES, VARIABLES, Arena, Spot
 from scopert_cupy.capture import Call, Segment
 from scopert_cupy.command import Copy, Fill, Gemm, Launch, Operand
 from scopert_cupy.device import Allocation
-from scopert_cupy.eager import Fallback, function_of, keeps_inputs, lock_of, on_host, verified
+from scopert_cupy.eager import KEEPERS, Fallback, function_of, keeps_inputs, lock_of, on_host, verified
 from scopert_cupy.loops import run_loop
 from scopert_cupy.staging import Staging
 from scopert_cupy.state import State
@@ -355,9 +355,10 @@ class Frame:
     def _send(self, feeds: Sequence[Any]) -> None:
         host, values, staging = self.top.host, self.top.values, self._staging
         for (slot, places), array in zip(self._feeds, feeds, strict=True):
-            host[slot] = array
+            if not isinstance(array, OnDevice):
+                host[slot] = array
             if places is None:
-                values[slot] = array
+                values[slot] = array.array if isinstance(array, OnDevice) else array
             elif array.shape != places[0].shape or array.dtype != places[0].dtype:
                 name = self.top.program.values[slot].name
                 raise InvalidArgumentError(
@@ -370,11 +371,14 @@ class Frame:
         with self.lock:
             number, _ = staging.slab()
             for (_, places), array in zip(self._feeds, feeds, strict=True):
-                if places is not None:
+                if places is not None and not isinstance(array, OnDevice):
                     places[number][...] = array
             for (_, _, slots), value in zip(self._parameters, given, strict=True):
                 slots[number][:] = np.ascontiguousarray(value).reshape(-1).view(np.uint8)
             staging.send(number, self.bases[FEEDS], self.compiled.plan.sent)
+            for (slot, places), array in zip(self._feeds, feeds, strict=True):
+                if places is not None and isinstance(array, OnDevice):
+                    self.top.fill(slot, array.array)
 
     def act(self, bound: Bound, trace: list[TraceRow] | None = None) -> None:
         """Runs one action."""
@@ -497,7 +501,10 @@ class Frame:
                         made = on_host(bound.function, inputs, state.to_host, state.to_device)
             else:
                 with bound.lock, self.lock:
-                    inputs = [state.on_device(slot) for slot in step.inputs]
+                    if step.op in KEEPERS:  # a scalar's memory, not its value
+                        inputs = [state.values[slot] for slot in step.inputs]
+                    else:
+                        inputs = [state.on_device(slot) for slot in step.inputs]
                     if bound.keeps and step.op != FUSED:
                         inputs = [state.own(value) for value in inputs]
                     if self.device.xp is np:

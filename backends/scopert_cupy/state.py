@@ -143,6 +143,12 @@ class State:
             view[...] = made if self._plain or not isinstance(made, np.ndarray) else self._xp.asarray(made)
         self.values[slot] = view
 
+    def fill(self, slot: int, array: Any) -> None:
+        """Copies an array of the device to a slot's place."""
+        if self._plain:  # NumPy is not in order with the device
+            self.clock.wait()
+        self.views[slot][...] = array
+
     def own(self, value: Any) -> Any:
         """A copy of an array; other objects stand for themselves."""
         if isinstance(value, np.ndarray) or (hasattr(value, "strides") and hasattr(value, "dtype")):

@@ -9,52 +9,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
-
 from scopert.backend import Backend
-from scopert.errors import CancelledError, DeadlineExceededError, InvalidArgumentError
+from scopert.errors import CancelledError, DeadlineExceededError
 from scopert.graph.graph import Graph
 from scopert.graph.kernel import Origin
 from scopert.runtime.cell import Cell
+from scopert.runtime.kept import Handles
 from scopert.runtime.store import VariableStore
 
 # How long a blocked operation sleeps before it looks whether it was cancelled.
 _PATIENCE = 0.05
-
-
-class Handles:
-    """Values that a session keeps between runs, by name."""
-
-    def __init__(self) -> None:
-        self._values: dict[str, Any] = {}
-        self._count = 0
-        self._lock = threading.Lock()
-
-    def keep(self, op: Origin, value: Any) -> bytes:
-        """Keeps a value; returns its name. As in TensorFlow, the value of a variable goes on to change with it."""
-        with self._lock:
-            self._count += 1
-            name = f"{op.name};{self._count};/job:localhost/replica:0/task:0/device:CPU:0"
-            self._values[name] = np.asarray(value)
-        return name.encode()
-
-    def get(self, name: Any) -> Any:
-        """The value of this name; InvalidArgumentError if it is gone."""
-        key = name.decode() if isinstance(name, bytes) else str(name)
-        try:
-            return self._values[key]
-        except KeyError:
-            message = f"The tensor with handle '{key}' is not in the session store."
-            raise InvalidArgumentError(None, None, message) from None
-
-    def delete(self, name: Any) -> None:
-        """Drops a value; InvalidArgumentError if it is gone already."""
-        self.get(name)
-        self.discard(name)
-
-    def discard(self, name: Any) -> None:
-        """Drops a value if it is there."""
-        self._values.pop(name.decode() if isinstance(name, bytes) else str(name), None)
 
 
 class _Limit(threading.local):
@@ -70,7 +34,7 @@ class SessionContext:
         self._closed = False
         self.store = VariableStore(backend) if store is None else store
         self.store.check_backend(backend)
-        self.handles = Handles()
+        self.handles = Handles(backend, self.store)
         self._states: dict[str, Any] = {}
         self._lock = threading.RLock()
         self._limit = _Limit()

@@ -56,7 +56,7 @@ def feed_array(tensor: Tensor, value: Any, handles: Any = None) -> Any:
     if type(value) is np.ndarray and value.dtype == dtype.np and dtype is not string:
         array = value
     elif isinstance(value, TensorHandle):
-        array = handles.get(value.handle)
+        array = handles.fed(value.handle)
         if array.dtype != dtype.np:
             raise InvalidArgumentError(
                 None, tensor.op, f"the handle {value} holds {array.dtype}, tensor {tensor.name!r} is {dtype.name}"

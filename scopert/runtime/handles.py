@@ -43,7 +43,7 @@ class TensorHandle:
             If the handle no longer owns it.
         """
         self._check()
-        return self._session._context.handles.get(self._handle).copy()[()]
+        return self._session._context.handles.on_host(self._handle)
 
     def delete(self) -> None:
         """Drops the value.

@@ -102,9 +102,7 @@ class VariableStore:
             start, count = self._seen.get(graph, 0), len(ops)
             if start == count:
                 return
-            found = [
-                op for op in itertools.islice(list(ops.values()), start, count) if op.type in VARIABLE_OPS
-            ]
+            found = [op for op in itertools.islice(list(ops.values()), start, count) if op.type in VARIABLE_OPS]
             self._seen[graph] = count
             if not found:
                 return
@@ -188,6 +186,15 @@ class VariableStore:
     def names(self) -> list[str]:
         """The names of all variables."""
         return [cell.name for cell in self._cells.values()]
+
+    def variable_at(self, array: Any) -> Cell | None:
+        """The variable whose memory an array is, if it is all of it."""
+        place = _address(array)
+        for cell in list(self._cells.values()) if place else ():
+            other = cell.array()
+            if other is not None and other.shape == array.shape and _address(other) == place:
+                return cell
+        return None
 
     def array(self, name: str) -> Any:
         """A variable's memory, without a copy: writing to it changes the variable.
@@ -384,3 +391,12 @@ def _size(nbytes: int) -> str:
     if nbytes < 1024**2:
         return f"{nbytes / 1024:.1f} KiB"
     return f"{nbytes / 1024**2:.1f} MiB" if nbytes < 1024**3 else f"{nbytes / 1024**3:.2f} GiB"
+
+
+def _address(array: Any) -> int:
+    """Where an array lies; 0 if it is none, or empty."""
+    for interface in ("__cuda_array_interface__", "__array_interface__"):
+        found = getattr(array, interface, None)
+        if found is not None and array.size and hasattr(array, "strides"):
+            return int(found["data"][0])
+    return 0

@@ -83,7 +83,9 @@ def test_recurrent_layers_over_any_batch(time_major, lengths):
 
 def test_arrays_whose_elements_differ():
     x = tf.placeholder(tf.float32, [None])
-    array = tf.TensorArray(tf.float32, 3, infer_shape=False, element_shape=tf.TensorShape([None]), clear_after_read=False)
+    array = tf.TensorArray(
+        tf.float32, 3, infer_shape=False, element_shape=tf.TensorShape([None]), clear_after_read=False
+    )
     _, array = tf.while_loop(
         lambda t, array: t < 3, lambda t, array: (t + 1, array.write(t, x[: t + 1] * 2.0)), [tf.constant(0), array]
     )

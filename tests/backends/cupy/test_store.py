@@ -233,3 +233,57 @@ def test_the_device_is_described(device):
         session.run(w.initializer)
         text = session.backend.describe()
         assert "memory: 1.0 MiB" in text and "4.0 KiB  variables" in text
+
+
+def _handles(use_resource):
+    a = tf.get_variable("a", [3], initializer=tf.ones_initializer(), use_resource=use_resource)
+    return a, tf.assign_add(a, [1.0, 2.0, 3.0]), tf.get_session_handle(a.read_value())
+
+
+@pytest.mark.parametrize("backend", ["numpy", "cupy"])
+def test_a_session_handle_of_a_variable_is_its_memory(device, backend):
+    """What TensorFlow 1.15 does: a reference variable's value goes on to change, also when the store has moved."""
+    a, step, keep = _handles(False)
+    x = tf.placeholder(tf.float32, [3])
+    y, loose = x * 2.0, tf.placeholder(tf.float32)
+    with tf.Session(backend=backend) as session:
+        session.run(a.initializer)
+        copied = device.count("copy_out")
+        handle = session.run(keep)
+        holder, value = tf.get_session_tensor(handle.handle, tf.float32)
+        assert copied() == 0  # it stays where it is
+        for number in range(3):
+            expected = np.ones(3) + number * np.arange(1, 4)
+            np.testing.assert_array_equal(handle.eval(), expected)
+            np.testing.assert_array_equal(session.run(y, {x: handle}), expected * 2)
+            np.testing.assert_array_equal(session.run(a + 0.0, {a: handle}), expected)
+            np.testing.assert_array_equal(session.run(loose[1:] + 1.0, {loose: handle}), expected[1:] + 1)
+            np.testing.assert_array_equal(session.run(value, {holder: handle.handle}), expected)
+            session.run(step)
+            if number == 1:
+                session.run(tf.get_variable("more", [500], initializer=tf.zeros_initializer()).initializer)
+        np.testing.assert_array_equal(session.run(y, {x: np.arange(3)}), 2 * np.arange(3))
+        handle.delete()
+        with pytest.raises(tf.errors.InvalidArgumentError, match="not in the session store"):
+            session.run(value, {holder: handle.handle})
+
+
+@pytest.mark.parametrize("backend", ["numpy", "cupy"])
+def test_a_session_handle_of_a_value_stays_as_it_is(device, backend):
+    a, step, keep = _handles(True)
+    x = tf.placeholder(tf.float32, [3])
+    y = x * 2.0
+    keep_product, keep_text = tf.get_session_handle(y + 1.0), tf.get_session_handle(tf.constant(["a", "b"]))
+    with tf.Session(backend=backend) as session:
+        session.run(a.initializer)
+        handle, text = session.run([keep, keep_text])
+        product = session.run(keep_product, {x: handle})
+        for _ in range(2):
+            session.run(step)
+            np.testing.assert_array_equal(handle.eval(), np.ones(3))
+            np.testing.assert_array_equal(session.run(y, {x: product}), np.full(3, 6.0))
+        assert text.eval().tolist() == [b"a", b"b"]
+        with pytest.raises(tf.errors.InvalidArgumentError, match="holds float32"):
+            session.run(
+                tf.placeholder_with_default(tf.constant([1, 2, 3]), [3]) + 1, {"PlaceholderWithDefault:0": handle}
+            )
