@@ -11,9 +11,10 @@ import numpy as np
 
 from scopert.backend import FUSED, InternalError, Program, ResourceExhaustedError, RunContext, TraceRow
 from scopert_cupy.arena import CONSTANTS, SCRATCH, aligned
+from scopert_cupy.bound import Compiled
 from scopert_cupy.command import Gemm, Launch
 from scopert_cupy.failures import DeviceError, OutOfMemory
-from scopert_cupy.frame import Compiled, Frame
+from scopert_cupy.frame import Frame
 from scopert_cupy.plan import plan
 from scopert_cupy.report import room_table, table_of
 from scopert_cupy.source import keep

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
 
 from scopert.backend import DEAD, Loop, TraceRow
-
-if TYPE_CHECKING:
-    from scopert_cupy.frame import BoundLoop, Frame
+from scopert_cupy.bound import Bound, BoundLoop
 
 
-def run_loop(frame: Frame, bound: BoundLoop, trace: list[TraceRow] | None) -> None:
-    """Runs a loop to its end."""
+def run_loop(
+    bound: BoundLoop, act: Callable[[Bound, list[TraceRow] | None], None], lock: AbstractContextManager[Any],
+    check: Callable[[], None], trace: list[TraceRow] | None,
+) -> None:  # fmt: skip
+    """Runs a loop to its end: `act` runs an action, `lock` keeps the device, `check` raises if the run should end."""
     step, outer, inner = bound.action.step, bound.state, bound.inner
     body = step.body
     assert isinstance(body, Loop)
     feeds = body.program.feeds
     changing = feeds[: len(body.following)]
     deciding, repeated, last = bound.parts
-    with frame.lock:
+    with lock:
         inner.reset()
         for slot, source in zip(feeds, step.inputs, strict=True):
             if slot in inner.scope.variables:
@@ -27,22 +30,21 @@ def run_loop(frame: Frame, bound: BoundLoop, trace: list[TraceRow] | None) -> No
                 inner.values[slot] = DEAD
             else:
                 inner.take(slot, outer, source)
-    check = frame.compiled.context.check
     while True:
         check()
         for action in deciding:
-            frame.act(action, trace)
-        with frame.lock:
+            act(action, trace)
+        with lock:
             goes_on = bool(inner.on_host(body.condition))
         if not goes_on:
             break
         for action in repeated:
-            frame.act(action, trace)
-        with frame.lock:
+            act(action, trace)
+        with lock:
             _move(inner, changing, body.following)
     for action in last:
-        frame.act(action, trace)
-    with frame.lock:
+        act(action, trace)
+    with lock:
         for slot, source in zip(step.outputs, body.results, strict=True):
             outer.take(slot, inner, source)
 
@@ -66,6 +68,3 @@ def _move(inner: Any, changing: tuple[int, ...], following: tuple[int, ...]) -> 
             inner.host[slot] = host
         else:
             inner.host.pop(slot, None)
-
-
-__all__ = ["run_loop"]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from time import perf_counter_ns
 from typing import Any
 
 import numpy as np
 
-from scopert.backend import DEAD, Step
+from scopert.backend import DEAD, Step, TraceRow
 from scopert_cupy.actions import Scope, nbytes_of
-from scopert_cupy.arena import Spot
 from scopert_cupy.device import Device
 from scopert_cupy.staging import Clock
 
@@ -196,5 +196,6 @@ class State:
             return nbytes_of(self.program.values[slot])
         return int(getattr(self.values[slot], "nbytes", 0))
 
-
-__all__ = ["Spot", "State"]
+    def note(self, trace: list[TraceRow], step: Step, start: int) -> None:
+        """A row for a step that has ended now."""
+        trace.append((step, start, perf_counter_ns(), sum([self.nbytes(slot) for slot in step.outputs])))
