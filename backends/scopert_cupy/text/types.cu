@@ -43,16 +43,10 @@ SC_FN unsigned short sc_to_f16(float x) {
 }
 #endif
 SC_FN float sc_from_bf16(unsigned short bits) { return __uint_as_float((unsigned)bits << 16); }
-SC_FN unsigned short sc_to_bf16(float x) {  // to the nearest, ties to even
-#if defined(__CUDACC__) && __CUDA_ARCH__ >= 800
-  unsigned short made;  // one instruction, which no function of the compiler stands for
-  asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(made) : "f"(x));
-  return made;
-#else
+SC_FN unsigned short sc_to_bf16(float x) {  // to the nearest, ties to even; a NaN keeps its sign and becomes quiet
   unsigned bits = __float_as_uint(x);
   unsigned rounded = bits + 0x7fffu + (bits >> 16 & 1u);
   return (unsigned short)((x != x ? bits | 0x400000u : rounded) >> 16);
-#endif
 }
 
 // From memory, and into it.

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import ml_dtypes
 import numpy as np
 import pytest
 from backends.cupy.running import Bench, compiled
-from scopert_cupy import nvrtc
+from scopert_cupy import nvrtc, prelude
 from scopert_cupy.command import Launch, Operand
 from scopert_cupy.fused.plan import Kernels
 from scopert_cupy.fused.space import Array, Nest
@@ -202,6 +204,36 @@ def test_half_precision_is_converted_exactly() -> None:
     with np.errstate(all="ignore"):
         for found, exact in zip(bench.results(), (x.astype(np.float16), x.astype(ml_dtypes.bfloat16)), strict=True):
             np.testing.assert_array_equal(found.astype(np.float32), exact.astype(np.float32))
+
+
+def test_every_tie_of_brain_floats_goes_to_the_even_one() -> None:
+    """All 2^16 results, each from around its limits; NaN of any payload stays NaN of its sign."""
+    source = """
+    SC_KERNEL void rounded(const float* x, sc_bf16* b) {
+      const int i = blockIdx.x * 256 + threadIdx.x;
+      b[i] = sc_put<sc_bf16>(x[i]);
+    }"""
+    device = HostDevice()
+    module = device.compile(source, [("rounded", False)])
+    upper = np.arange(1 << 16, dtype=np.uint32) << 16
+    lower = np.array([0, 1, 0x7FFF, 0x8000, 0x8001, 0xFFFF], np.uint32)
+    bits = (upper[:, None] | lower).reshape(-1)
+    bench = Bench(device, [bits.view(np.float32)], [((bits.size,), np.uint16)])
+    _go(bench, module, "rounded", [("input", 0), ("output", 0)], bits.size // 256)
+    found = bench.results()[0].astype(np.uint32)
+    nan = np.isnan(bits.view(np.float32))
+    up = (bits & 0xFFFF > 0x8000) | ((bits & 0xFFFF == 0x8000) & (bits >> 16 & 1 == 1))
+    np.testing.assert_array_equal(found[~nan], ((bits >> 16) + up)[~nan])
+    assert nan.sum() == 2 * (128 * lower.size - 1)
+    np.testing.assert_array_equal(found[nan] >> 15, bits[nan] >> 31)
+    assert (found[nan] & 0x7FC0 == 0x7FC0).all()
+
+
+def test_no_text_holds_assembly() -> None:
+    """It would compile for one kind of machine, and the host device could not run it."""
+    texts = {path.name: path.read_text() for path in Path(prelude.__file__).with_name("text").glob("*.cu")}
+    assert "types.cu" in texts
+    assert not [name for name, text in texts.items() if re.search(r"\b(asm|__asm__)\b", text)]
 
 
 def _go(bench: Bench, module: Any, name: str, operands: list[tuple[str, int]], blocks: int = 256) -> None:
