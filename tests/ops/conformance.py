@@ -31,7 +31,8 @@ HALVES = ("bfloat16", "float16", *FLOATS)
 COMPLEX = ("complex64", "complex128")
 INTS = ("int32", "int64")
 
-# Relative and absolute error that a kernel may have, by the type that it computes in.
+# Relative and absolute error that a kernel may have, by the type of its result. For 16 bits it holds whether a backend
+# rounds after each primitive (NumPy) or when a value is stored (CUDA, see docs/kernels.md).
 _TOLERANCE = {
     "bfloat16": 2e-2, "float16": 2e-3, "float32": 2e-6, "complex64": 4e-6, "float64": 1e-12, "complex128": 1e-12,
 }  # fmt: skip

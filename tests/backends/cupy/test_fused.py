@@ -18,8 +18,8 @@ from scopert_cupy.fused.plan import Kernels
 from scopert_cupy.fused.space import Array, Nest
 from scopert_cupy.host.device import HostDevice
 
-from scopert.graph.dtypes import DType
-from scopert.program.expression import Fused, check
+from scopert.graph.dtypes import DType, as_dtype
+from scopert.program.expression import Access, Fused, Node, Store, check
 
 TOLERANCE = {"float16": 2e-3, "bfloat16": 2e-2, "float32": 3e-5, "float64": 1e-12}
 
@@ -166,3 +166,18 @@ def test_long_rows_are_read_once() -> None:
     (command,) = EXAMPLES["softmax kept"].kernels().commands
     assert command.shared == 4 * 40000  # the exponentials take the place of what was loaded
     assert EXAMPLES["softmax again"].kernels().commands[0].shared == 0
+
+
+@pytest.mark.parametrize("rounded", [False, True])
+def test_halves_are_rounded_when_they_are_stored_or_cast(rounded: bool) -> None:
+    """300 * 300 is more than a float16 holds."""
+    half, n = as_dtype("float16"), 8
+    nodes = [Node("load", (), half, frozenset({0}), 0), Node("mul", (0, 0), half, frozenset({0}))]
+    if rounded:
+        nodes.append(Node("cast", (1,), half, frozenset({0})))
+    last = len(nodes) - 1
+    nodes.append(Node("div", (last, 0), half, frozenset({0})))
+    body = Fused((n,), 1, tuple(nodes), (Access((1,)),), (Store(last + 1, Access((1,))),))
+    made = kernels(body, [half], [half])
+    (found,) = Bench(HostDevice(), [np.full(n, 300, np.float16)], [((n,), np.float16)]).run(made.commands)
+    np.testing.assert_array_equal(found, np.full(n, np.inf if rounded else 300, np.float16))
