@@ -25,6 +25,7 @@ from scopert.program.expression import Access, Fused, Node
 from scopert.program.ir import DEAD, FUSED, LOOP, READ, TOGETHER, Fetch, Loop, Program, Step, Together, Value
 from scopert.program.memory import Memory
 from scopert.program.passes.together import apart
+from scopert.sizes import bytes_by_scope, bytes_text
 
 __all__ = [
     "DEAD", "ELEMENTWISE", "FUSED", "HOST", "LOOP", "RANDOM", "READ", "READS", "STATEFUL", "TOGETHER", "VIEW",
@@ -32,8 +33,8 @@ __all__ = [
     "DeviceBackend", "DiskCache", "Executable", "Fetch", "Fused", "InternalError", "InvalidArgumentError", "Kernel",
     "Loop", "Memory", "Node", "OnDevice", "OpError", "Origin", "Program", "ResourceExhaustedError", "RunContext",
     "ShapesChanged", "Step", "StepFailed", "Together", "TraceRow", "Value", "VariableRef", "apart", "as_dtype",
-    "bind", "check_step", "generic_kernel", "key_of", "last_uses", "select_kernel", "select_kernel_into",
-    "shape_text", "verifying",
+    "bind", "bytes_by_scope", "bytes_text", "check_step", "generic_kernel", "key_of", "last_uses", "select_kernel",
+    "select_kernel_into", "shape_text", "verifying",
 ]  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from scopert.backend import bytes_by_scope, bytes_text
 from scopert_cupy.actions import Action, Batch, LoopAction, Single, nbytes_of
 from scopert_cupy.arena import CONSTANTS
 
@@ -23,10 +24,10 @@ def table_of(executable: CupyExecutable) -> Iterator[str]:
     commands = sum(len(work.emitted.commands) for work in works)
     yield (
         f"executable on {executable.backend.device.facts.name}: {len(plan.top.actions)} segments, {len(batches)} of "
-        f"commands; {len(works)} generated steps, {commands} commands; {_size(sum(plan.regions.sizes))}"
+        f"commands; {len(works)} generated steps, {commands} commands; {bytes_text(sum(plan.regions.sizes))}"
     )
     yield "  " + ", ".join(
-        f"{name} {_size(size)}" for name, size in zip(_REGIONS, plan.regions.sizes[: CONSTANTS + 1], strict=True)
+        f"{name} {bytes_text(size)}" for name, size in zip(_REGIONS, plan.regions.sizes[: CONSTANTS + 1], strict=True)
     )
     frames = executable.frames()
     states = list(frames[0].describe()) if frames else [""] * len(plan.top.actions)
@@ -37,20 +38,13 @@ def table_of(executable: CupyExecutable) -> Iterator[str]:
 def room_table(executable: CupyExecutable, error: Exception) -> Iterator[str]:
     """Why there was no room: what the program needs by scope, and what others hold."""
     plan, backend = executable.plan, executable.backend
-    needed = _size(sum(plan.regions.sizes))
+    needed = bytes_text(sum(plan.regions.sizes))
     yield f"no memory to run a program that needs {needed} on {backend.device.facts.name}: {error}"
-    totals: dict[str, list[int]] = {}
-    for step in plan.top.program.steps:
-        scope = step.origin.name.partition("/")[0] if "/" in step.origin.name else "(no scope)"
-        for slot in step.outputs:
-            if slot in plan.top.spots and plan.top.spots[slot].base < CONSTANTS:
-                entry = totals.setdefault(scope, [0, 0])
-                entry[0] += 1
-                entry[1] += nbytes_of(plan.top.program.values[slot])
+    values = plan.top.program.values
+    made = [(step.origin.name, slot) for step in plan.top.program.steps for slot in step.outputs]
+    placed = [(name, slot) for name, slot in made if slot in plan.top.spots and plan.top.spots[slot].base < CONSTANTS]
     yield "values of the program by scope (they share memory where they can):"
-    ordered = sorted(totals.items(), key=lambda item: -item[1][1])
-    for scope, (count, nbytes) in ordered[:12]:
-        yield f"  {_size(nbytes):>12}  {count:>6}  {scope}"
+    yield from bytes_by_scope((name, nbytes_of(values[slot])) for name, slot in placed)
     yield from device_table(backend)
 
 
@@ -60,12 +54,12 @@ def device_table(backend: CupyBackend) -> Iterator[str]:
     versions = ", ".join(f"{name} {version}" for name, version in facts.versions)
     known = f" ({versions})" if versions else ""
     yield f"{backend.name}:{backend.number}  {facts.name}, {facts.architecture}{known}"
-    yield f"  memory: {_size(facts.memory)}, free: {_size(backend.device.free_memory())}"
+    yield f"  memory: {bytes_text(facts.memory)}, free: {bytes_text(backend.device.free_memory())}"
     residents = backend.residents.all()
     programs = sum(executable.nbytes for executable in residents)
-    yield f"  held by this process: {_size(backend.held)}"
-    yield f"    {_size(programs):>12}  arenas and constants of {_plural(len(residents), 'program')}"
-    yield f"    {_size(max(backend.held - programs, 0)):>12}  variables"
+    yield f"  held by this process: {bytes_text(backend.held)}"
+    yield f"    {bytes_text(programs):>12}  arenas and constants of {_plural(len(residents), 'program')}"
+    yield f"    {bytes_text(max(backend.held - programs, 0)):>12}  variables"
 
 
 def _lines(action: Action, head: str, state: str = "") -> Iterator[str]:
@@ -94,11 +88,3 @@ def _row(head: str, engine: str, op: str, name: str, note: str) -> str:
 
 def _plural(count: int, word: str) -> str:
     return f"{count} {word}{'' if count == 1 else 's'}"
-
-
-def _size(nbytes: int) -> str:
-    if nbytes < 1024:
-        return f"{nbytes} bytes"
-    if nbytes < 1024**2:
-        return f"{nbytes / 1024:.1f} KiB"
-    return f"{nbytes / 1024**2:.1f} MiB" if nbytes < 1024**3 else f"{nbytes / 1024**3:.2f} GiB"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import threading
 import weakref
-from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, cast
@@ -30,6 +29,7 @@ from scopert.scope.layout import (
     slot_marks,
     trainable_names,
 )
+from scopert.sizes import bytes_by_scope, bytes_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,13 +171,13 @@ class VariableStore:
 
     def _no_room(self, nbytes: int, new: list[VariableSpec], error: MemoryError) -> str:
         """The message when a larger buffer cannot be had."""
-        held = f"; the buffer of {_size(self.nbytes)} stays until they are copied" if self.nbytes else ""
+        held = f"; the buffer of {bytes_text(self.nbytes)} stays until they are copied" if self.nbytes else ""
         return "\n".join([
-            f"no memory for {len(new)} new variable{'s' * (len(new) != 1)}: all together need {_size(nbytes)} on "
+            f"no memory for {len(new)} new variable{'s' * (len(new) != 1)}: all together need {bytes_text(nbytes)} on "
             f"{self._backend.name}{held} ({error})",
-            "new variables by scope:", *by_scope((spec.name, spec.nbytes) for spec in new),
+            "new variables by scope:", *bytes_by_scope((spec.name, spec.nbytes) for spec in new),
             "variables that have a place, by scope:",
-            *by_scope((spec.name, spec.nbytes) for spec in self._specs.values()),
+            *bytes_by_scope((spec.name, spec.nbytes) for spec in self._specs.values()),
         ])  # fmt: skip
 
     def _bytes(self, buffer: Any, offset: int, nbytes: int) -> Any:
@@ -341,7 +341,7 @@ class VariableStore:
         with self.lock:
             placed = [key for key, cell in self._cells.items() if cell.placed]
             lines = [
-                f"{len(placed)} variable{'s' * (len(placed) != 1)} in one buffer of {_size(self.nbytes)} on "
+                f"{len(placed)} variable{'s' * (len(placed) != 1)} in one buffer of {bytes_text(self.nbytes)} on "
                 f"{self._backend.name}"
             ]
             for segment in self._layout.segments:
@@ -356,8 +356,8 @@ class VariableStore:
             return "\n".join(lines)
 
     def _segment_lines(self, segment: Segment) -> list[str]:
-        count = len(segment.slots)
-        lines = [f"{segment.kind} {segment.dtype.name}: {count} variable{'s' * (count != 1)}, {_size(segment.nbytes)}"]
+        count, size = len(segment.slots), bytes_text(segment.nbytes)
+        lines = [f"{segment.kind} {segment.dtype.name}: {count} variable{'s' * (count != 1)}, {size}"]
         for slot in segment.slots:
             cell = self._cells[slot.spec.key]
             place = f"{slot.offset:>10}  {slot.nbytes:>10}" if cell.placed else f"{'moved':>10}  {'':>10}"
@@ -365,32 +365,8 @@ class VariableStore:
         return lines
 
 
-def by_scope(rows: Iterable[tuple[str, int]], largest: int = 12) -> list[str]:
-    """Names and bytes as lines, added up by outermost scope, the largest first."""
-    totals: dict[str, list[int]] = {}
-    for name, nbytes in rows:
-        scope = name.partition("/")[0] if "/" in name else "(no scope)"
-        entry = totals.setdefault(scope, [0, 0])
-        entry[0] += 1
-        entry[1] += nbytes
-    ordered = sorted(totals.items(), key=lambda item: -item[1][1])
-    lines = [f"  {_size(nbytes):>12}  {count:>6}  {scope}" for scope, (count, nbytes) in ordered[:largest]]
-    if len(ordered) > largest:
-        rest = sum(nbytes for _, (_, nbytes) in ordered[largest:])
-        lines.append(f"  {_size(rest):>12}          in {len(ordered) - largest} more")
-    return lines or ["  (none)"]
-
-
 def _state(cell: Cell) -> str:
     return "" if cell.initialized else "  (not initialized)"
-
-
-def _size(nbytes: int) -> str:
-    if nbytes < 1024:
-        return f"{nbytes} bytes"
-    if nbytes < 1024**2:
-        return f"{nbytes / 1024:.1f} KiB"
-    return f"{nbytes / 1024**2:.1f} MiB" if nbytes < 1024**3 else f"{nbytes / 1024**3:.2f} GiB"
 
 
 def _address(array: Any) -> int:
