@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any
 
-from scopert.backend import Backend, DeviceBackend, Executable, StepFailed, TraceRow
+from scopert.backend import Backend, Executable, StepFailed, TraceRow
 from scopert.errors import InternalError, InvalidArgumentError, NotFoundError, OpError, UnimplementedError
 from scopert.graph.graph import Graph
 from scopert.graph.operation import Operation
@@ -23,14 +22,14 @@ from scopert.program.ir import Program
 from scopert.program.lower import lower
 from scopert.program.order import CycleError
 from scopert.program.passes.pipeline import DEVICE_PIPELINE, PIPELINE, UNFUSED
-from scopert.runtime.backends import open_backend
+from scopert.runtime.configured import backend_for, fuses, optimizes
 from scopert.runtime.context import SessionContext
 from scopert.runtime.devices import DeviceAttributes, session_devices
 from scopert.runtime.dispatch import ShapeDispatch
 from scopert.runtime.failures import op_error
 from scopert.runtime.feeds import feed_array, feed_tensor
 from scopert.runtime.fetches import PLAIN_KINDS, FetchPlan, expand_feed, run_key
-from scopert.runtime.options import ConfigProto, OptimizerOptions, RunMetadata, RunOptions, unsupported, unsupported_run
+from scopert.runtime.options import ConfigProto, RunMetadata, RunOptions, unsupported, unsupported_run
 from scopert.runtime.placement import Placement
 from scopert.runtime.store import VariableStore
 from scopert.runtime.trace import OBSERVERS, record_trace, run_observed
@@ -77,7 +76,7 @@ class BaseSession:
             raise NotImplementedError(refused)
         self._graph = graph
         self._target = target
-        self._backend = _backend_for(self._config, backend)
+        self._backend = backend_for(self._config, backend)
         self._context = SessionContext(self, self._backend, store)
         self._placement = Placement(graph, self._config, self.list_devices_of(self._backend))
         self._lock = threading.RLock()
@@ -85,10 +84,10 @@ class BaseSession:
         self._executables: OrderedDict[Any, Executable] = OrderedDict()
         self._runs: OrderedDict[Any, tuple[Executable, list[Tensor], Any]] = OrderedDict()
         self._plain_runs = not self._config.operation_timeout_in_ms
-        self._optimizes = _optimizes(self._config)
+        self._optimizes = optimizes(self._config)
         able = self._backend.capabilities
         fused = DEVICE_PIPELINE if able.device_memory else PIPELINE
-        self._passes = fused if able.fuses and _fuses(self._config) else UNFUSED
+        self._passes = fused if able.fuses and fuses(self._config) else UNFUSED
         self._closed = False
         OPEN_SESSIONS.add(self)
 
@@ -328,7 +327,7 @@ class BaseSession:
         plan = FetchPlan(self._graph, fetches, self)
         plain = self._plain_runs and all(type(key) in PLAIN_KINDS for key in keys) and len({*keys}) == len(keys)
         tensors = [feed_tensor(self._graph, key) for key in keys] if plain else []
-        build, handles = plan.build, self._context.handles
+        build, handles, execute = plan.build, self._context.handles, self._execute
         # As of this number of changes to the graph.
         prepared: tuple[int, Any] = (-1, None)
 
@@ -348,10 +347,7 @@ class BaseSession:
                 executable = self._executable(plan.tensors, plan.operations, tensors)
                 prepared = (changes, executable)
             feeds = [feed_array(tensor, value, handles) for tensor, value in zip(tensors, values, strict=True)]
-            try:
-                return build(run_observed(executable, feeds, None) if OBSERVERS else executable.run(feeds))
-            except StepFailed as failure:
-                raise op_error(failure, self._graph) from failure.__cause__
+            return build(execute(executable, feeds))
 
         return call
 
@@ -378,49 +374,3 @@ class BaseSession:
     def __del__(self) -> None:
         if not getattr(self, "_closed", True):
             self.close()
-
-
-def _optimizes(config: ConfigProto) -> bool:
-    """Whether programs go through the passes: ``opt_level=L0`` and ``SCOPERT_OPTIMIZE=0`` say no."""
-    level = config.graph_options.optimizer_options.opt_level
-    return level != OptimizerOptions.L0 and os.environ.get("SCOPERT_OPTIMIZE", "1") != "0"
-
-
-def _fuses(config: ConfigProto) -> bool:
-    """Whether operations are fused into loops: unless ``global_jit_level=OFF`` or ``SCOPERT_JIT=0`` say no."""
-    level = config.graph_options.optimizer_options.global_jit_level
-    if level == OptimizerOptions.DEFAULT:
-        return os.environ.get("SCOPERT_JIT", "1") != "0"
-    return bool(level > OptimizerOptions.DEFAULT)
-
-
-def _backend_for(config: ConfigProto, name: str | None) -> Backend:
-    asked = name or config.backend or None
-    if asked is None and config.device_count.get("GPU", 1) == 0:
-        asked = "numpy"
-    visible = config.gpu_options.visible_device_list
-    device = None
-    if visible:
-        try:
-            device = int(visible.split(",")[0])
-        except ValueError:
-            raise InvalidArgumentError(
-                None, None, f"Could not parse entry in 'visible_device_list': {visible!r}"
-            ) from None
-    backend = open_backend(asked, device)
-    if backend.capabilities.device_memory:
-        _use_gpu_options(config, cast(DeviceBackend, backend))
-    return backend
-
-
-def _use_gpu_options(config: ConfigProto, backend: DeviceBackend) -> None:
-    options = config.gpu_options
-    if options.experimental.use_unified_memory:
-        raise NotImplementedError("GPUOptions.experimental.use_unified_memory: variables and arenas are device memory")
-    if options.allocator_type not in ("", "BFC"):
-        raise NotImplementedError(f"GPUOptions.allocator_type {options.allocator_type!r}: there is one way to allocate")
-    fraction = options.per_process_gpu_memory_fraction
-    if not 0 <= fraction <= 1:
-        raise InvalidArgumentError(None, None, f"per_process_gpu_memory_fraction must be in [0, 1], got {fraction}")
-    if fraction:
-        backend.limit_memory(fraction)
