@@ -15,6 +15,7 @@ from scopert.program.rewrite import Rewriter
 
 _MAKES = frozenset({"StackV2", "TensorArrayV3"})
 _GRADIENT = "TensorArrayGradV3"
+_CLOSES = "TensorArrayCloseV3"
 #: By op, the input that is put in, and how many of its leading axes count elements.
 _PUTS = {"StackPushV2": (1, 0), "TensorArrayWriteV3": (2, 0), "TensorArrayScatterV3": (2, 1)}
 #: Constants of at most so many bytes are compared.
@@ -96,6 +97,8 @@ class Contents:
         elif step.op == _GRADIENT:
             gradients = self._handles[id(rewriter.program)][step.outputs[0]] = (found, step.origin.attrs["source"])
             self._sizes[gradients] = self._sizes.get(found)
+        elif step.op == _CLOSES:  # asking for the size is an error now, which the run has to raise
+            self._sizes[found] = None
         elif step.op in _PUTS:
             number, leading = _PUTS[step.op]
             shape = rewriter.values[step.inputs[number]].shape
