@@ -13,8 +13,9 @@ from scopert.backend import RunContext, ShapesChanged
 from scopert_cupy.actions import Action, Batch, LoopAction, Plan, Scope, Single, Work
 from scopert_cupy.arena import CONSTANTS, SCRATCH, VARIABLES, Arena, Spot
 from scopert_cupy.capture import Call, Segment
-from scopert_cupy.command import Copy, Fill, Gemm, Launch, Operand
+from scopert_cupy.command import Copy, Fill, Gemm, Launch, Operand, Operate
 from scopert_cupy.device import Allocation, Device
+from scopert_cupy.operation import Operation
 from scopert_cupy.singles import BoundSingle
 from scopert_cupy.staging import Clock, Staging
 from scopert_cupy.state import State
@@ -33,9 +34,11 @@ class Compiled:
     functions : dict of str to function
     gemms : dict
         How products are computed.
+    operations : dict
+        How a library computes its operations.
     constants : Allocation or None
     workspace_offset : int
-        Where in the scratch memory the workspace of products begins.
+        Where in the scratch memory the workspace of both begins.
     """
 
     plan: Plan
@@ -43,6 +46,7 @@ class Compiled:
     shapes: list[tuple[int, ...] | None]
     functions: dict[str, Any] = field(default_factory=dict)
     gemms: dict[Gemm, Any] = field(default_factory=dict)
+    operations: dict[Operation, Any] = field(default_factory=dict)
     constants: Allocation | None = None
     workspace_offset: int = 0
 
@@ -182,6 +186,9 @@ class Bindings:
             elif isinstance(command, Fill):
                 if command.nbytes:
                     made.append((device.fill, (self.address(work.spot(command.target)), command.byte, command.nbytes)))
+            elif isinstance(command, Operate):
+                addresses = [self.address(work.spot(operand)) for operand in command.operands]
+                made.append((device.operate, (compiled.operations[command.operation], addresses, self._beside)))
             else:
                 made.append((device.gemm, self._gemm_arguments(work, command)))
         return made
@@ -190,9 +197,12 @@ class Bindings:
         a, b, out = [self.address(work.spot(matrix.at)) for matrix in (gemm.a, gemm.b, gemm.out)]
         beside = gemm.bias if gemm.bias is not None else gemm.bias_gradient
         bias, aux = [0 if operand is None else self.address(work.spot(operand)) for operand in (beside, gemm.aux)]
-        # The workspace stands behind what the step itself uses of the shared memory.
-        workspace = self.bases[SCRATCH] + self.compiled.workspace_offset
-        return self.compiled.gemms[gemm], a, b, out, bias, workspace, aux
+        return self.compiled.gemms[gemm], a, b, out, bias, self._beside, aux
+
+    @property
+    def _beside(self) -> int:
+        """The workspace of libraries: behind what the step itself uses of the shared memory."""
+        return self.bases[SCRATCH] + self.compiled.workspace_offset
 
     def _locate_variables(self) -> None:
         """Looks up where the variables are; ShapesChanged if one has another shape than the program counts on."""

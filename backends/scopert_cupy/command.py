@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from scopert.backend import RunContext
+from scopert_cupy.operation import Operation
 
 Role: TypeAlias = Literal["input", "output", "scratch", "parameter"]
 
@@ -167,7 +168,15 @@ class Fill:
     nbytes: int
 
 
-Command: TypeAlias = Launch | Gemm | Copy | Fill
+@dataclass(frozen=True, slots=True)
+class Operate:
+    """An operation that a library computes; `operands` are its tensors, in their order."""
+
+    operation: Operation
+    operands: tuple[Operand, ...]
+
+
+Command: TypeAlias = Launch | Gemm | Operate | Copy | Fill
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,10 +21,11 @@ from cupy.cuda import runtime
 from cupy_backends.cuda.api import driver
 
 from scopert.backend import DType
-from scopert_cupy import nvrtc
-from scopert_cupy.device import Address, Allocation, Extent, Facts
+from scopert_cupy import cudnn, nvrtc
+from scopert_cupy.device import Address, Allocation, Extent, Facts, nothing
 from scopert_cupy.failures import DeviceError, OutOfMemory
 from scopert_cupy.live import Live
+from scopert_cupy.operation import Operation
 from scopert_cupy.requirements import check_card, check_driver, check_process, choose_architecture
 
 _LOG = logging.getLogger("scopert")
@@ -250,6 +251,8 @@ class CudaDevice:
                 shared = runtime.deviceGetAttribute(runtime.cudaDevAttrMaxSharedMemoryPerBlockOptin, number)
         except runtime.CUDARuntimeError as error:
             raise translate("open", error) from error
+        self._cudnn = cudnn.load()
+        library = () if self._cudnn is None else (("cudnn", cudnn.version(self._cudnn)),)
         self.facts = Facts(
             name=properties["name"].decode(),
             architecture=choose_architecture(capability, nvrtc.architectures()),
@@ -258,8 +261,9 @@ class CudaDevice:
             memory=int(properties["totalGlobalMem"]),
             versions=(
                 ("driver", str(runtime.driverGetVersion())), ("runtime", str(runtime.runtimeGetVersion())),
-                ("nvrtc", nvrtc.version()), ("cupy", cupy.__version__),
+                ("nvrtc", nvrtc.version()), ("cupy", cupy.__version__), *library,
             ),
+            computes=self._computes if library else nothing,
         )  # fmt: skip
         self._live = Live()
         _devices.append(weakref.ref(self))
@@ -267,6 +271,7 @@ class CudaDevice:
         self._nodes = 0
         self._collected = False
         self._products: Any = None
+        self._operations: Any = None
 
     @property
     def xp(self) -> Any:
@@ -366,7 +371,7 @@ class CudaDevice:
         if self._keeps is not None:
             raise DeviceError("cannot plan a matrix product while commands are captured")
         if self._products is None:
-            from scopert_cupy.products import Products
+            from scopert_cupy.libraries import Products
 
             self._products = Products(self)
         return self._products.plan(gemm)
@@ -377,6 +382,29 @@ class CudaDevice:
     ) -> None:
         self._products.run(plan, a, b, out, bias, workspace, aux)
         self._note(a, b, out, bias, workspace, aux, plan)
+
+    @_call
+    def _computes(self, operation: Operation) -> bool:
+        if self._operations is None and self._cudnn is not None:
+            from scopert_cupy.libraries import operations
+
+            self._operations = operations(self, self._cudnn)
+            if self._operations is None:
+                self._cudnn = None  # it was said why, once
+        return self._operations is not None and self._operations.computes(operation)
+
+    @_call
+    def plan_operation(self, operation: Operation) -> Any:
+        if self._keeps is not None:
+            raise DeviceError("cannot plan an operation while commands are captured")
+        if not self._computes(operation):
+            raise DeviceError(f"no library of this card computes {operation}")
+        return self._operations.plan(operation)
+
+    @_call
+    def operate(self, plan: Any, operands: Sequence[Address], workspace: Address) -> None:
+        self._operations.run(plan, operands, workspace)
+        self._note(*operands, workspace, plan)
 
     # Order.
 

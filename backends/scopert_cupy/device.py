@@ -7,15 +7,21 @@ All work goes to one stream per device, in order.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
 from scopert.backend import DType
+from scopert_cupy.operation import Operation
 
 Address: TypeAlias = int
 Extent: TypeAlias = tuple[int, int, int]
+
+
+def nothing(operation: Operation) -> bool:
+    """What a device without a library for operations computes."""
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,8 @@ class Facts:
         Bytes in all.
     versions : tuple of (str, str)
         Driver, runtime and libraries, for records of measurements.
+    computes : callable
+        ``computes(operation)``: whether a library of the device computes an operation; there need not be any.
     """
 
     name: str
@@ -42,6 +50,7 @@ class Facts:
     shared: int
     memory: int
     versions: tuple[tuple[str, str], ...] = ()
+    computes: Callable[[Operation], bool] = field(default=nothing, compare=False, repr=False)
 
 
 class Allocation(Protocol):
@@ -136,6 +145,12 @@ class Device(Protocol):
         self, plan: Any, a: Address, b: Address, out: Address, bias: Address, workspace: Address, aux: Address = 0
     ) -> None:
         """Runs it. `bias` is where the bias lies, or where its gradient goes (`Gemm.bias_gradient`); 0 for none."""
+
+    def plan_operation(self, operation: Operation) -> Any:
+        """Chooses how to compute an operation that `Facts.computes`; the plan tells its ``.workspace`` in bytes."""
+
+    def operate(self, plan: Any, operands: Sequence[Address], workspace: Address) -> None:
+        """Runs it over the memory of its tensors, in their order."""
 
     # Order.
 

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from scopert.backend import HOST, LOOP, RANDOM, READ, Program, Step, Value, as_dtype
 from scopert_cupy.actions import nbytes_of
-from scopert_cupy.command import Copy, Emitted, Gemm, Launch, Operand
+from scopert_cupy.command import Copy, Emitted, Gemm, Launch, Operand, Operate
 from scopert_cupy.device import Facts
 from scopert_cupy.eager import KEEPERS
 from scopert_cupy.emit import Emitter, Request, emit
@@ -85,4 +85,6 @@ def _name(emitted: Emitted) -> str:
     kinds = {type(command) for command in emitted.commands}
     if not kinds:
         return "alias"
+    if Operate in kinds:
+        return "cudnn"
     return "gemm" if Gemm in kinds else "generated" if Launch in kinds else "copy"

@@ -12,7 +12,7 @@ import numpy as np
 from scopert.backend import FUSED, InternalError, Program, ResourceExhaustedError, RunContext, TraceRow
 from scopert_cupy.arena import CONSTANTS, SCRATCH, aligned
 from scopert_cupy.bound import Compiled
-from scopert_cupy.command import Gemm, Launch
+from scopert_cupy.command import Gemm, Launch, Operate
 from scopert_cupy.failures import DeviceError, OutOfMemory
 from scopert_cupy.frame import Frame
 from scopert_cupy.plan import plan
@@ -48,7 +48,7 @@ class CupyExecutable:
         self._lock = threading.Lock()
         with backend.lock:
             self._compile()
-            self._plan_gemms()
+            self._plan_libraries()
             self._send_constants()
         backend.residents.add(self)
 
@@ -77,15 +77,18 @@ class CupyExecutable:
         module = self.backend.device.compile(source, [(function.name, function.fibers) for function in ordered])
         self._compiled.functions = {name: module.function(name) for name in functions}
 
-    def _plan_gemms(self) -> None:
-        """Chooses algorithms; their workspace follows what steps use of the shared memory."""
+    def _plan_libraries(self) -> None:
+        """Chooses the algorithms of libraries; their workspace follows what steps use of the shared memory."""
         sizes = self.plan.regions.sizes
         offset = self._compiled.workspace_offset = aligned(sizes[SCRATCH])
-        gemms, largest = self._compiled.gemms, 0
+        gemms, operations, largest = self._compiled.gemms, self._compiled.operations, 0
         for work in self.plan.works():
             for command in work.emitted.commands:
                 if isinstance(command, Gemm) and command not in gemms:
                     found = gemms[command] = self.backend.device.plan_gemm(command)
+                    largest = max(largest, found.workspace)
+                elif isinstance(command, Operate) and command.operation not in operations:
+                    found = operations[command.operation] = self.backend.device.plan_operation(command.operation)
                     largest = max(largest, found.workspace)
         if largest:
             sizes[SCRATCH] = offset + aligned(largest)

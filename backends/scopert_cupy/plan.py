@@ -34,7 +34,7 @@ from scopert_cupy.actions import (
     variable_key,
 )
 from scopert_cupy.arena import CONSTANTS, FEEDS, FETCHES, SCRATCH, VALUES, VARIABLES, WORKSPACE, Regions, Spot
-from scopert_cupy.command import Command, Copy, Emitted, Gemm, Launch, Operand, Parameter, Table
+from scopert_cupy.command import Command, Copy, Emitted, Gemm, Launch, Operand, Operate, Parameter, Table
 from scopert_cupy.device import Facts
 from scopert_cupy.distinct import distinct_rows
 from scopert_cupy.emit import Emitter
@@ -473,6 +473,8 @@ def operands(command: Command) -> list[Operand]:
     if isinstance(command, Gemm):
         others = (command.bias, command.aux, command.bias_gradient)
         return [command.a.at, command.b.at, command.out.at, *[operand for operand in others if operand is not None]]
+    if isinstance(command, Operate):
+        return list(command.operands)
     if isinstance(command, Copy):
         return [command.target, command.source]
     return [command.target]

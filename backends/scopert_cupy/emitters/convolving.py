@@ -43,7 +43,7 @@ _FLOATS = frozenset({"float16", "bfloat16", "float32", "float64"})
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
+class Sizes:
     """Sizes of one convolution: `batch` images of `channels`, in `groups`, against `filters` filters."""
 
     windows: Windows
@@ -127,7 +127,7 @@ class _Plan:
 
 def plan(
     request: Request, image: tuple[int, ...], kernel: tuple[int, ...], out: tuple[int, ...], value: int
-) -> _Plan | None:  # fmt: skip
+) -> Sizes | None:  # fmt: skip
     """The sizes of a step, from the shapes of input, filter and output; `value` is an input of its type."""
     dtype, found = request.inputs[value].dtype.base, convolved(request.attrs, image, kernel)
     if found is None:
@@ -141,13 +141,13 @@ def plan(
     precision = precision_of(request.attrs.get(PRECISION_ATTRIBUTE)) if dtype.name == "float32" else "float32"
     element = stored(dtype)
     assert element is not None
-    return _Plan(
+    return Sizes(
         windows, first, image[0], channels, filters, channels // kernel[-2], element, dtype.name, dtype.np.itemsize,
         precision, request.facts,
     )  # fmt: skip
 
 
-def _columns(p: _Plan, source: Operand, target: Operand, group: int, begin: int, count: int) -> Command:
+def _columns(p: Sizes, source: Operand, target: Operand, group: int, begin: int, count: int) -> Command:
     """The windows of some images: rows of taps, or (channels second) for each image rows of places."""
     windows, rank, first = p.windows, len(p.windows.sizes), p.first
     space = row_major(windows.sizes)
@@ -184,7 +184,7 @@ def _columns(p: _Plan, source: Operand, target: Operand, group: int, begin: int,
     return pointwise("columns", prod(extents), parameters, body, p.facts, width=each * p.itemsize, kind=kind)
 
 
-def _from_columns(p: _Plan, source: Operand, target: Operand, group: int, begin: int, count: int) -> Command:
+def _from_columns(p: Sizes, source: Operand, target: Operand, group: int, begin: int, count: int) -> Command:
     """Each element of some images: the sum of its places in the windows."""
     windows, rank = p.windows, len(p.windows.sizes)
     each = 1 if p.first else max(1, widest(p.depth * p.itemsize, p.channels * p.itemsize) // p.itemsize)
@@ -270,7 +270,7 @@ def _to_input(request: Request) -> Emitted | None:
     return Emitted(tuple(commands), p.columns_size)
 
 
-def _channels_last(p: _Plan, source: Operand, target: Operand, channels: int, pixels: int) -> tuple[Command, ...]:
+def _channels_last(p: Sizes, source: Operand, target: Operand, channels: int, pixels: int) -> tuple[Command, ...]:
     """A copy of images with the channels last."""
     extents = (p.batch, pixels, channels)
     of = Access((channels * pixels, 1, pixels))
@@ -324,7 +324,7 @@ def _patches(request: Request) -> Emitted | None:
     if not prod(x):
         return None
     dtype = request.inputs[0].dtype
-    p = _Plan(windows, False, x[0], x[-1], 1, 1, element, dtype.name, dtype.np.itemsize, "float32", request.facts)
+    p = Sizes(windows, False, x[0], x[-1], 1, 1, element, dtype.name, dtype.np.itemsize, "float32", request.facts)
     return done(_columns(p, INPUT[0], OUTPUT[0], 0, 0, x[0]))
 
 

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from scopert.backend import DType
-from scopert_cupy.device import Address, Allocation, Extent, Facts
+from scopert_cupy.device import Address, Allocation, Extent, Facts, nothing
 from scopert_cupy.failures import DeviceError, OutOfMemory
-from scopert_cupy.host import builder, gemm
+from scopert_cupy.host import builder, gemm, operations
 from scopert_cupy.host.memory import (
     POISON,
     Checks,
@@ -26,6 +26,7 @@ from scopert_cupy.host.memory import (
     shared_memory,
 )
 from scopert_cupy.live import Live
+from scopert_cupy.operation import Operation
 from scopert_cupy.requirements import check_process
 
 _KINDS = {0: "a pointer", 1: "a float", 2: "a signed integer", 3: "an unsigned integer", 4: "a structure"}
@@ -79,6 +80,8 @@ class HostDevice:
         0: threads run in order. Else the order of threads and blocks is drawn anew for each launch.
     checked : bool
         Kernels are compiled with every access checked: bounds, alignment and races.
+    library : bool
+        It has a library for convolutions and attention, as a card with cuDNN has (``SCOPERT_CUDNN=1``).
 
     Notes
     -----
@@ -93,12 +96,15 @@ class HostDevice:
         multiprocessors: int | None = None,
         seed: int | None = None,
         checked: bool | None = None,
+        library: bool | None = None,
     ) -> None:
         if multiprocessors is None:
             multiprocessors = int(os.environ.get("SCOPERT_CUPY_HOST_MULTIPROCESSORS", "4"))
+        if library is None:
+            library = os.environ.get("SCOPERT_CUDNN", "0") not in ("", "0")
         self.facts = Facts(
             name="host", architecture=architecture, multiprocessors=multiprocessors, shared=227 << 10, memory=memory,
-            versions=(("numpy", np.__version__),),
+            versions=(("numpy", np.__version__),), computes=operations.computes if library else nothing,
         )  # fmt: skip
         self.seed = int(os.environ.get("SCOPERT_CUPY_HOST_SEED", "0")) if seed is None else seed
         self.checked = os.environ.get("SCOPERT_CUPY_HOST_CHECK") == "1" if checked is None else checked
@@ -245,6 +251,17 @@ class HostDevice:
 
         held = [address for address in (a, b, out, bias, aux) if address]
         self._do(lambda: gemm.run(plan.gemm, a, b, out, bias, aux, check), *held)
+
+    def plan_operation(self, operation: Operation) -> Any:
+        self._refuse_in_capture("plan an operation")
+        return operations.plan(operation)
+
+    def operate(self, plan: Any, operands: Sequence[Address], workspace: Address) -> None:
+        def check(address: int, nbytes: int) -> None:
+            self._in_bounds("operate", address, nbytes)
+
+        held = tuple(operands)
+        self._do(lambda: operations.run(plan, held, check), *held)
 
     # Order.
 

@@ -9,14 +9,15 @@ from typing import Any
 from scopert_cupy.device import Address, Allocation, Extent
 from scopert_cupy.failures import CompileError, DeviceError, OutOfMemory
 from scopert_cupy.host.device import HostDevice, HostModule, HostRecording
+from scopert_cupy.operation import Operation
 from scopert_cupy.requirements import check_card, check_driver
 
 #: Calls that can be told to fail, and with what.
 _FAULTS: dict[str, type[DeviceError]] = {
     "allocate": OutOfMemory, "pinned": OutOfMemory, "compile": CompileError, "launch": DeviceError,
-    "gemm": DeviceError, "plan_gemm": DeviceError, "copy_in": DeviceError, "copy_out": DeviceError,
-    "copy": DeviceError, "fill": DeviceError, "begin_capture": DeviceError, "end_capture": DeviceError,
-    "replay": DeviceError, "synchronize": DeviceError,
+    "gemm": DeviceError, "plan_gemm": DeviceError, "operate": DeviceError, "plan_operation": DeviceError,
+    "copy_in": DeviceError, "copy_out": DeviceError, "copy": DeviceError, "fill": DeviceError,
+    "begin_capture": DeviceError, "end_capture": DeviceError, "replay": DeviceError, "synchronize": DeviceError,
 }  # fmt: skip
 
 
@@ -134,6 +135,14 @@ class FaultyDevice(HostDevice):
     ) -> None:
         self._meet("gemm")
         super().gemm(plan, a, b, out, bias, workspace, aux)
+
+    def plan_operation(self, operation: Operation) -> Any:
+        self._meet("plan_operation")
+        return super().plan_operation(operation)
+
+    def operate(self, plan: Any, operands: Sequence[Address], workspace: Address) -> None:
+        self._meet("operate")
+        super().operate(plan, operands, workspace)
 
     def begin_capture(self) -> None:
         self._meet("begin_capture")

@@ -75,7 +75,7 @@ def run(gemm: Gemm, a: int, b: int, out: int, bias: int, aux: int, check: Callab
 
     def operand(view: Any) -> Any:
         wide = view.astype(accumulator)
-        return _rounded(wide, gemm.precision) if gemm.dtype == "float32" else wide
+        return rounded(wide, gemm.precision) if gemm.dtype == "float32" else wide
 
     target = stack(gemm.out, out, gemm.m, gemm.n)
     left, right = (stack(gemm.a, a, gemm.m, gemm.k), stack(gemm.b, b, gemm.k, gemm.n))
@@ -102,7 +102,7 @@ def run(gemm: Gemm, a: int, b: int, out: int, bias: int, aux: int, check: Callab
         vector(bias, gemm.n, dtype)[:] = sums.astype(dtype)
 
 
-def _rounded(values: Any, precision: str) -> Any:
+def rounded(values: Any, precision: str) -> Any:
     """What is multiplied of float32 operands: to nearest even, as the tensor cores' own conversions."""
     if precision == "float32":
         return values

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scopert_cupy.command import Command, Copy, Emitted, Fill, Gemm, Launch, Operand, Table
+from scopert_cupy.command import Command, Copy, Emitted, Fill, Gemm, Launch, Operand, Operate, Table
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,6 +82,10 @@ def _issue(device: Any, module: Any, command: Command, address: Any) -> None:
         at = [address(matrix.at) for matrix in (command.a, command.b, command.out)]
         more = [0 if operand is None else address(operand) for operand in (vector, command.aux)]
         device.gemm(plan, *at, more[0], workspace.address, more[1])
+    elif isinstance(command, Operate):
+        plan = device.plan_operation(command.operation)
+        workspace = device.allocate(plan.workspace)
+        device.operate(plan, [address(operand) for operand in command.operands], workspace.address)
     elif isinstance(command, Copy):
         device.copy(address(command.target), address(command.source), command.nbytes)
     elif isinstance(command, Fill):

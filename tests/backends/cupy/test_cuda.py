@@ -6,6 +6,7 @@ import gc
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,10 +21,12 @@ nvrtc = pytest.importorskip("scopert_cupy.nvrtc")
 if not nvrtc.available():
     pytest.skip("NVRTC is not installed", allow_module_level=True)
 
+from backends.cupy.fake_cudnn import FakeCudnn, Plan  # noqa: E402
 from backends.cupy.stand_in import Card, install  # noqa: E402
 from scopert_cupy import cuda  # noqa: E402
 from scopert_cupy.command import Gemm, Matrix, Operand  # noqa: E402
 from scopert_cupy.failures import DeviceError, OutOfMemory  # noqa: E402
+from scopert_cupy.operation import Convolution, Tensor  # noqa: E402
 
 SOURCE = """
 SC_KERNEL void __launch_bounds__(128) add_to(float* y, float a, int n) {
@@ -144,7 +147,7 @@ def test_a_capture_that_fails_is_over(card: Card, device: Any, module: Any, call
 def test_what_a_capture_does_not_allow_is_refused(device: Any) -> None:
     device.begin_capture()
     for call in (
-        lambda: device.allocate(4), device.synchronize, device.begin_capture, lambda: device.plan_gemm(None),
+        lambda: device.allocate(4), device.synchronize, device.begin_capture, lambda: device.plan_gemm(None), lambda: device.plan_operation(None),
         lambda: device.compile(SOURCE, [("add_to", False)]),
     ):  # fmt: skip
         with pytest.raises(DeviceError, match="while commands are captured"):
@@ -247,3 +250,65 @@ print(runtime.streamCaptureModeRelaxed, runtime.memcpyDeviceToHost, runtime.memc
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr + done.stdout
     assert done.stdout.split() == ["2", "2", "3"]
+
+
+def _convolves(backend: str) -> tuple[list[Any], str, list[str]]:
+    """Results of a convolution and its gradients, the text of the executable, and the device's versions."""
+    rng = np.random.default_rng(0)
+    x, w = rng.standard_normal((2, 6, 7, 3)).astype(np.float32), rng.standard_normal((3, 3, 3, 5)).astype(np.float32)
+    with tf.Graph().as_default():
+        image, filters = tf.placeholder(tf.float32, x.shape), tf.placeholder(tf.float32, w.shape)
+        made = tf.nn.relu(tf.nn.conv2d(image, filters, 1, "SAME"))
+        fetches = [made, *tf.gradients(tf.reduce_sum(tf.square(made)), [image, filters])]
+        with tf.Session(backend=backend) as session:
+            results = [session.run(fetches, {image: x * scale, filters: w}) for scale in (1, 2, 3)]
+            facts = session.backend.device.facts if backend == "cupy" else None
+            text = str(session.executable(fetches, {image: x, filters: w}))
+    return results, text, [] if facts is None else [name for name, _ in facts.versions]
+
+
+def test_convolutions_go_through_cudnn(card: Card, monkeypatch: Any, tmp_path: Any) -> None:
+    monkeypatch.setattr("scopert_cupy._cuda_reason", lambda: None)
+    monkeypatch.delenv("SCOPERT_CUPY_DEVICE")
+    monkeypatch.setenv("SCOPERT_CACHE", str(tmp_path))
+    monkeypatch.setenv("SCOPERT_GEMM_TUNE", "0")
+    fake = FakeCudnn()
+    fake.plans = [Plan("eng1", workspace=4096)]
+    fake.launch = lambda work: card.do(next(iter(card.streams)), work)
+    monkeypatch.setitem(sys.modules, "cudnn", fake)  # type: ignore[arg-type]
+    forget_backends()
+    results, text, versions = _convolves("cupy")
+    expected, _, _ = _convolves("numpy")
+    assert "cudnn" in versions
+    assert text.count("operate") == 3
+    assert "graph of" in text
+    assert len(fake.ran) == 9
+    assert list(fake.handles.values()) == list(card.streams)
+    for found, other in zip(results, expected, strict=True):
+        for one, two in zip(found, other, strict=True):
+            np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-4)
+    monkeypatch.setenv("SCOPERT_CUDNN", "0")
+    monkeypatch.setenv("SCOPERT_CUBLASLT", "/nowhere/libcublasLt.so")
+    forget_backends()
+    _, text, versions = _convolves("cupy")
+    assert "cudnn" not in text
+    assert "cudnn" not in versions
+    forget_backends()
+
+
+def test_a_cudnn_that_cannot_be_opened_is_left_alone(card: Card, monkeypatch: Any, caplog: Any) -> None:
+    fake = FakeCudnn()
+
+    def broken() -> int:
+        raise RuntimeError("CUDNN_STATUS_NOT_INITIALIZED")
+
+    fake.create_handle = broken  # type: ignore[method-assign]
+    monkeypatch.setitem(sys.modules, "cudnn", fake)  # type: ignore[arg-type]
+    device = cuda.open_device(0)
+    image = Tensor((1, 4, 5, 5), (100, 25, 5, 1), "float32")
+    operation = Convolution("forward", image, replace(image, shape=(4, 4, 3, 3)), image, (1, 1), (1, 1), (1, 1), (1, 1))
+    for _ in range(2):
+        assert not device.facts.computes(operation)
+    assert caplog.text.count("NOT_INITIALIZED") == 1
+    with pytest.raises(DeviceError, match="no library of this card"):
+        device.plan_operation(operation)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from backends.cupy.checking import check, kept
+from backends.cupy.convolution_cases import channels_second, convolutions
 from backends.cupy.recorded import of_table, record
 from ops.conformance import HALVES, Case
 from scopert_cupy.emitters import convolving, depthwise, pooling
@@ -28,42 +29,9 @@ def test_every_access_is_checked(name: str) -> None:
     check(steps, tolerance=100.0, checked=True)
 
 
-_R = np.random.RandomState(0)
-
-
-def _first(x: Any) -> Any:
-    return np.ascontiguousarray(np.moveaxis(x, -1, 1))
-
-
-def _convolutions() -> list[Case]:
-    found = []
-    for n, h, w, c, o, k, stride, rate, padding, groups in (
-        (3, 9, 8, 4, 8, 3, 1, 1, "SAME", 1), (5, 9, 8, 4, 8, 3, 2, 1, "VALID", 1), (2, 11, 10, 6, 4, 3, 1, 2, "SAME", 1),
-        (3, 7, 7, 8, 12, 3, 2, 1, "SAME", 4), (4, 6, 6, 8, 16, 1, 1, 1, "SAME", 1), (4, 6, 6, 8, 16, 1, 2, 1, "SAME", 1),
-        (4, 6, 6, 8, 16, 1, 1, 1, "SAME", 2), (2, 5, 5, 3, 7, 5, 1, 1, "SAME", 1),
-    ):  # fmt: skip
-        out = [-(-v // stride) if padding == "SAME" else (v - k) // stride + 1 for v in (h, w)]
-        x, filters, dy = _R.normal(size=(n, h, w, c)), _R.normal(size=(k, k, c // groups, o)), _R.normal(size=(n, *out, o))
-        for layout in ("NHWC", "NCHW"):
-            around = [1, 1, 0, 0] if layout == "NCHW" else [1, 0, 0, 1]
-            attrs = {
-                "strides": [v or stride for v in around], "dilations": [v or rate for v in around], "padding": padding,
-                "data_format": layout,
-            }  # fmt: skip
-            image, grad = (_first(x), _first(dy)) if layout == "NCHW" else (x, dy)
-            sizes, shape = np.array(image.shape, np.int32), np.array(filters.shape, np.int32)
-            options = {"attrs": attrs, "gradient": False, "dtypes": ("float32", "bfloat16"), "label": f"{x.shape}"}
-            found += [
-                Case("Conv2D", [image, filters], **options),
-                Case("Conv2DBackpropInput", [sizes, filters, grad], **options),
-                Case("Conv2DBackpropFilter", [image, shape, grad], **options),
-            ]
-    return found
-
-
 def test_the_batch_goes_in_portions(monkeypatch: Any) -> None:
     monkeypatch.setattr(convolving, "_COLUMNS", 20000)
-    cases = _convolutions()
+    cases = convolutions()
     counts = check(record(kept(case.op for case in cases), cases), tolerance=200.0)
     assert min(counts.values()) == 32
 
@@ -79,13 +47,16 @@ def test_there_are_no_windows_where_the_kernel_refuses_them(image: Any, strides:
     assert convolved({**attrs, "strides": (1, 1, 1, 1)}, (1, 9, 9, 1), (4, 4, 1, 1)) is not None
 
 
+_R = np.random.RandomState(0)
+
+
 def _depthwise() -> list[Case]:
     found = []
     for n, size, c, many, stride in ((3, 9, 4, 2, 1), (40, 20, 8, 1, 2), (2, 9, 40, 1, 1)):
         x, filters = _R.normal(size=(n, size, size, c)), _R.normal(size=(3, 3, c, many))
         dy = _R.normal(size=(n, -(-size // stride), -(-size // stride), c * many))
         for layout in ("NHWC", "NCHW"):
-            image, grad = (_first(x), _first(dy)) if layout == "NCHW" else (x, dy)
+            image, grad = (channels_second(x), channels_second(dy)) if layout == "NCHW" else (x, dy)
             strides = [1, 1, stride, stride] if layout == "NCHW" else [1, stride, stride, 1]
             attrs = {"strides": strides, "padding": "SAME", "data_format": layout}
             options = {"attrs": attrs, "gradient": False, "dtypes": ("float32", "float16"), "label": f"{x.shape}"}
@@ -105,14 +76,14 @@ def _poolings() -> list[Case]:
     for k, stride, padding in ((2, 2, "VALID"), (3, 2, "SAME"), (3, 1, "SAME")):
         x = _R.randint(0, 9, (2, 9, 8, 8)).astype(float)
         for layout in ("NHWC", "NCHW"):
-            image = _first(x) if layout == "NCHW" else x
+            image = channels_second(x) if layout == "NCHW" else x
             around = [1, 1, 0, 0] if layout == "NCHW" else [1, 0, 0, 1]
             attrs = {"ksize": [v or k for v in around], "strides": [v or stride for v in around], "padding": padding}
             options = {"attrs": {**attrs, "data_format": layout}, "gradient": (0,), "dtypes": HALVES}
             found += [Case("MaxPool", [image], **options), Case("AvgPool", [image], **options)]
             out = [-(-n // stride) if padding == "SAME" else (n - k) // stride + 1 for n in (9, 8)]
             grad = _R.normal(size=(2, *out, 8))
-            shape, grad = np.array(image.shape, np.int32), _first(grad) if layout == "NCHW" else grad
+            shape, grad = np.array(image.shape, np.int32), channels_second(grad) if layout == "NCHW" else grad
             found.append(Case("AvgPoolGrad", [shape, grad], **{**options, "gradient": False}))
             if layout == "NHWC":
                 for batch in (False, True):
