@@ -10,10 +10,12 @@ from unittest import mock
 
 import numpy as np
 from ops.conformance import Built, Case, compare, differentiable_inputs, on, rows
-from scopert_cupy.actions import Single
+from scopert_cupy.actions import Plan, Single
+from scopert_cupy.plan import plan
 
 import scopert as tf
 from scopert.backend import FUSED, TOGETHER
+from scopert.program.passes.pipeline import DEVICE_PIPELINE, optimised
 
 #: So many trials make a program.
 SIZE = 100
@@ -57,20 +59,33 @@ def batches() -> list[list[Trial]]:
 _LOOSE = frozenset({"Assign", "Variable", "AssignVariableOp"})
 
 
-def run_values(trials: Sequence[Trial], backend: str) -> tuple[list[tuple[Built, list[Any]]], Any]:
-    """All trials in one run; also the executable."""
+@contextmanager
+def _built(trials: Sequence[Trial], backend: str) -> Iterator[tuple[list[Built], dict[Any, Any], Any]]:
+    """All trials in one graph, what is fed, and a session."""
     firm = nullcontext() if trials[0].case.op in _LOOSE else known_variables()
     with tf.Graph().as_default(), firm:
         builts = [Built(trial.case, trial.dtype, True) for trial in trials]
-        feeds = {tensor: value for built in builts for tensor, value in built.feeds.items()}
-        outputs = [built.outputs for built in builts]
         with on(backend) as session:
-            found = session.run(outputs, feeds)
-            executable = session.executable(outputs, feeds)
-    return list(zip(builts, found, strict=True)), executable
+            yield builts, {tensor: value for built in builts for tensor, value in built.feeds.items()}, session
 
 
-def engines(executable: Any) -> dict[str, set[str]]:
+def run_values(trials: Sequence[Trial], backend: str) -> list[tuple[Built, list[Any]]]:
+    """All trials in one run."""
+    with _built(trials, backend) as (builts, feeds, session):
+        found = session.run([built.outputs for built in builts], feeds)
+    return list(zip(builts, found, strict=True))
+
+
+def planned(trials: Sequence[Trial]) -> Plan:
+    """The plan of all trials in one program, which nothing is compiled or run for."""
+    with _built(trials, "cupy") as (builts, feeds, session):
+        outputs = [tensor for built in builts for tensor in built.outputs]
+        program = session.program(outputs, (), list(feeds))
+        program = optimised(program, [np.shape(value) for value in feeds.values()], DEVICE_PIPELINE)
+        return plan(program, session.backend.device.facts, session.backend.emitters())
+
+
+def engines(plan: Plan) -> dict[str, set[str]]:
     """By op, what runs it."""
     found: dict[str, set[str]] = {}
 
@@ -78,9 +93,9 @@ def engines(executable: Any) -> dict[str, set[str]]:
         for origin in step.origin.attrs["fused"] if step.op in (FUSED, TOGETHER) else (step.origin,):
             found.setdefault(origin.type, set()).add(engine)
 
-    for work in executable.plan.works():
+    for work in plan.works():
         note(work.step, "generated" if work.engine in ("generated", "copy", "alias") else work.engine)
-    for action in executable.plan.top.actions:
+    for action in plan.top.actions:
         if isinstance(action, Single):
             note(action.step, action.engine)
     return found

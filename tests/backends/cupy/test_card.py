@@ -23,6 +23,7 @@ cupy = pytest.importorskip("cupy")
 cuda = pytest.importorskip("scopert_cupy.cuda")
 
 from backends.cupy.batches import batches, check_values, run_values  # noqa: E402
+from ops.conformance import on  # noqa: E402
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(cuda.reason() is not None, reason=str(cuda.reason()))]
 
@@ -261,10 +262,10 @@ def test_training_agrees_with_numpy_and_repeats_to_the_bit() -> None:
 @pytest.mark.parametrize("trials", batches(), ids=lambda trials: trials[0].title)
 def test_conformance(trials: Any) -> None:
     """The whole table, a hundred rows a program."""
-    found, executable = run_values(trials, "cupy")
-    assert executable.backend.device.facts.name != "host"
+    with tf.Graph().as_default(), on("cupy") as session:
+        assert session.backend.device.facts.name != "host"
     failures = []
-    for trial, (built, values) in zip(trials, found, strict=True):
+    for trial, (built, values) in zip(trials, run_values(trials, "cupy"), strict=True):
         try:
             check_values(trial, built, values)
         except AssertionError as error:

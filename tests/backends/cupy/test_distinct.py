@@ -63,7 +63,7 @@ def test_every_optimizer_trains_as_on_numpy(optimizer: str, resource: bool) -> N
     np.testing.assert_allclose(losses, expected, rtol=1e-5)
     for one, other in zip(others, variables, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
-    ran = engines(executable)
+    ran = engines(executable.plan)
     assert ran.get("Unique", {"generated"}) == {"generated"}
     assert {op for op, names in ran.items() if names & {"eager", "host"}} == set()
 

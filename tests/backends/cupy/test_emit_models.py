@@ -87,7 +87,7 @@ def _run(model: Callable[[], Made], backend: str, fused: bool = True) -> tuple[l
 def test_it_is_generated_and_trains_as_on_numpy(model: Callable[[], Made], fused: bool) -> None:
     expected, variables, _ = _run(model, "numpy")
     found, others, executable = _run(model, "cupy", fused)
-    ran = engines(executable)
+    ran = engines(executable.plan)
     assert {op: names for op, names in ran.items() if names & {"eager", "host"}} == {}
     for one, other in zip(found, expected, strict=True):
         for a, b in zip(one, other, strict=True):
