@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scopert_numpy.depthwise import _Fast
 from scopert_numpy.native import unavailable
@@ -23,8 +23,7 @@ pairs = st.tuples(st.integers(1, 3), st.integers(1, 3))
 )  # fmt: skip
 def test_forward_and_gradients(image, multiplier, kernel, strides, dilations, pads, dtype):
     out = generic.count_windows(image[1:-1], kernel, strides, dilations, pads)
-    if min(out) < 1:
-        return
+    assume(min(out) > 0)
     rng = np.random.RandomState(sum(image))
     x, w = rng.randn(*image).astype(dtype), rng.randn(*kernel, image[3], multiplier).astype(dtype)
     dy = rng.randn(image[0], *out, image[3] * multiplier).astype(dtype)
