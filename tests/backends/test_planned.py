@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scopert_numpy.native import unavailable
 from scopert_numpy.planned import PlannedExecutable
 
 import scopert as tf
@@ -123,8 +124,10 @@ def test_a_steady_run_allocates_no_arrays(monkeypatch):
     with tf.Session() as sess:
         sess.run(tf.global_variables_initializer())
         most, kept = allocated(lambda: sess.run(y, {x: array}))
-    # One array of the program has 128 KiB, the result has 1 KiB.
-    assert most < 16 << 10, most
+    # One array of the program has 128 KiB, the result has 1 KiB. NumPy itself takes and frees a buffer in a call that
+    # writes in another order than it reads (here 32 KiB: relu into a transposed array); machine code does not.
+    buffer = 0 if unavailable() is None else np.getbufsize() * 4
+    assert most < buffer + (16 << 10), most
     assert kept < 4 << 10, kept
 
 
