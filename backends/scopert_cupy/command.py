@@ -227,6 +227,8 @@ class Emitted:
         refused (an index out of range): the step's generic kernel then says what is wrong with them. The commands
         never clear it. An executable that does not look at it may take it for any other scratch: what is refused
         has no effect (a gathered row is 0, an update is left out), as in TensorFlow's GPU kernels.
+    refusal : callable, optional
+        Given that word, raises what is wrong, where the step's inputs do not tell it.
     """
 
     commands: tuple[Command, ...]
@@ -235,3 +237,4 @@ class Emitted:
     constants: tuple[Any, ...] = ()
     alias: tuple[tuple[int, int], ...] = ()
     status: int | None = None
+    refusal: Callable[[int], None] | None = None

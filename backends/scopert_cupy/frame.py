@@ -251,15 +251,20 @@ class Frame:
         return self.unchecked_since is not None and self.unchecked_since < self.clock.count
 
     def _check_statuses(self) -> None:
-        refused = [(work, state) for word, work, state in self._statuses if word[0]]
+        refused = [(work, state, int(word[0])) for word, work, state in self._statuses if word[0]]
         if not refused:
             return
         plan = self.compiled.plan
         with self.lock:
             for spot, _, _ in plan.statuses:
                 self.device.fill(self._bindings.address(spot), 0, 4)
-        work, state = refused[0]
+        work, state, code = refused[0]
         step = work.step
+        if work.emitted.refusal is not None:
+            try:
+                work.emitted.refusal(code)
+            except Exception as error:
+                raise StepFailed(step, []) from error
         with self.lock:
             inputs = [state.on_host(slot) for slot in step.inputs]
         function = function_of(step, state.program, np, self.compiled.context)

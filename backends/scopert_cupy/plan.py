@@ -68,7 +68,7 @@ class _Planner:
     def plan(self, program: Program) -> Plan:
         # Without a layout the shapes of variables, and of what follows from them, are not sure.
         self.trusts = program.memory is not None
-        program = self._with_variables(improved(settled(program), self._facts), {})
+        program = self._with_variables(improved(settled(program), self._facts, self._table), {})
         if self.trusts:
             program = distinct_rows(program, self._facts, self._table)
         scope = _ScopePlanner(self, program, top=True)

@@ -79,6 +79,13 @@ class TensorArrayStore:
         # What is to be added to elements, once it has been filled in.
         self._pending: list[tuple[_Slot, Any]] = []
 
+    def mark(self, index: int, shape: Shape, was_read: bool) -> None:
+        """Makes an element one that was written (if it has a shape) and read: its value is not known here."""
+        if 0 <= index < len(self._slots):
+            slot = self._slots[index]
+            slot.shape, slot.written = shape, shape is not None
+            slot.read, slot.cleared = was_read, was_read and self.clear_after_read
+
     def _settle(self) -> None:
         for slot, value in self._pending:
             slot.value = slot.value + value
@@ -166,9 +173,7 @@ class TensorArrayStore:
 
     def _check_add(self, slot: _Slot, index: int, shape: tuple[int, ...]) -> None:
         if not self.adds:
-            raise self._fail(
-                f"Could not write to TensorArray index {index} because it has already been written to."
-            )
+            raise self._fail(f"Could not write to TensorArray index {index} because it has already been written to.")
         if slot.shape != shape:
             raise self._fail(
                 f"Could not aggregate to TensorArray index {index} because the existing shape is "
@@ -375,7 +380,12 @@ class TensorArrayStore:
         if made is None:
             shape = None if self.element_shape is None else (*prepend, *self.element_shape)
             made = self._gradients[source] = TensorArrayStore(
-                f"{self.name}@{source}", self.dtype, len(self._slots), shape, self.identical_shapes, adds=True,
+                f"{self.name}@{source}",
+                self.dtype,
+                len(self._slots),
+                shape,
+                self.identical_shapes,
+                adds=True,
                 memory=self._memory,
             )
             self.dynamic = False

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from scopert.program.ir import LOOP, Fetch, Loop, Program, Step, Value
-from scopert.program.uses import is_pure, shared_slots, used_slots
+from scopert.program.uses import is_pure, makes_only, shared_slots, used_slots
 
 #: ``visit(rewriter, step)`` puts a step, or what replaces it, into the new program.
 Visit = Callable[["Rewriter", Step], None]
@@ -120,7 +120,7 @@ def without_dead(program: Program, wanted: Sequence[int]) -> Program:
     used = used_slots((), wanted)
     kept: list[Step] = []
     for step in reversed(program.steps):
-        if step.kept or not is_pure(step) or used.intersection(step.outputs):
+        if step.kept or not (is_pure(step) or makes_only(step)) or used.intersection(step.outputs):
             used.update(step.inputs)
             used.update(step.guards)
             kept.append(step)

@@ -17,6 +17,11 @@ def is_pure(step: Step) -> bool:
     return not step.traits & EFFECTS and step.op != LOOP and bool(step.outputs) and not step.guards
 
 
+def makes_only(step: Step) -> bool:
+    """Whether a step has no effect but that there is a new object, which is seen by those that use its handle."""
+    return step.op == "StackV2" and not step.guards
+
+
 def used_slots(steps: Iterable[Step], wanted: Iterable[int]) -> set[int]:
     """Slots that a step or the outside needs."""
     used = set(wanted)

@@ -6,11 +6,15 @@ from dataclasses import dataclass, replace
 
 from scopert.program.ir import LOOP, Loop, Program, Step
 from scopert.program.rewrite import without_dead
+from scopert.program.uses import used_slots
 
 
 @dataclass(frozen=True)
 class Dead:
-    """Leaves out pure steps that nothing uses, unless they were asked for; inside loops too."""
+    """Leaves out pure steps that nothing uses, unless they were asked for; inside loops too.
+
+    What a loop is given and does not use goes as well, and stacks that nobody pushes to any more.
+    """
 
     name: str = "dead"
 
@@ -27,4 +31,16 @@ class Dead:
         cleaned = without_dead(inner, (loop.condition, *loop.following, *loop.results))
         left = set(map(id, cleaned.steps))
         counts = [sum(id(s) in left for s in inner.steps[:end]) for end in (loop.decided, loop.repeated)]
-        return replace(step, body=replace(loop, program=cleaned, decided=counts[0], repeated=counts[1]))
+        body = replace(loop, program=cleaned, decided=counts[0], repeated=counts[1])
+        return _with_used_inputs(replace(step, body=body), body)
+
+
+def _with_used_inputs(step: Step, loop: Loop) -> Step:
+    """The loop without what it is given for nothing."""
+    used = used_slots(loop.program.steps, (loop.condition, *loop.following, *loop.results))
+    changing = len(loop.following)
+    kept = [k for k, slot in enumerate(loop.program.feeds) if k < changing or slot in used]
+    if len(kept) == len(step.inputs):
+        return step
+    program = replace(loop.program, feeds=tuple([loop.program.feeds[k] for k in kept]))
+    return replace(step, inputs=tuple([step.inputs[k] for k in kept]), body=replace(loop, program=program))
