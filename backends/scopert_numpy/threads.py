@@ -1,7 +1,7 @@
 """The threads that share the work of a step: one pool for printers and kernels, and how many threads BLAS may use.
 
 With llvmlite, workers wait in machine code, without the interpreter lock, and a job reaches them in about a
-microsecond. Without it they are Python threads that wait for a condition. Which thread runs a chunk is left open;
+microsecond. Without it they are Python threads that wait for a lock. Which thread runs a chunk is left open;
 what the chunks are is not, so results do not depend on it.
 """
 
@@ -12,10 +12,10 @@ import os
 import statistics
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -174,48 +174,40 @@ class _NativeTeam:
 
 
 class _PythonTeam:
-    """Workers that wait for a condition."""
+    """Workers that wait for a lock, which costs a fraction of what a condition does.
+
+    It serves one caller at a time: a second one, or a call within a call, does its work by itself.
+    """
 
     def __init__(self, threads: int) -> None:
-        self._condition = threading.Condition()
-        self._jobs: deque[list[Any]] = deque()
-        for number in range(threads - 1):
-            threading.Thread(target=self._work, name=f"scopert-{number + 1}", daemon=True).start()
-
-    def _work(self) -> None:
-        while True:
-            with self._condition:
-                while not self._jobs:
-                    self._condition.wait()
-                job = self._jobs.popleft()
-            self._do(job)
-
-    def _do(self, job: list[Any]) -> None:
-        call, n, chunk, chunks, countdown = job
-        call(0, n * chunk // chunks, n * (chunk + 1) // chunks, chunk)
-        # The arrays that it worked on may be used again as soon as nobody holds them.
-        del call
-        job.clear()
-        countdown.one_less()
+        self._serving = threading.Lock()
+        self._workers = [_Worker(number + 1) for number in range(threads - 1)]
 
     def run(self, function: int, table: int, units: int, chunks: int) -> None:
         native = NATIVE(function)
         self.run_python(lambda _table, lo, hi, chunk: native(table, lo, hi, chunk), units, chunks)
 
     def run_python(self, call: Callable[[int, int, int, int], None], n: int, chunks: int) -> None:
-        countdown = _Countdown(chunks)
-        jobs: list[list[Any]] = [[call, n, chunk, chunks, countdown] for chunk in range(chunks)]
-        with self._condition:
-            self._jobs.extend(jobs[1:])
-            self._condition.notify(chunks - 1)
-        self._do(jobs[0])
-        while True:
-            with self._condition:
-                if not self._jobs:
-                    break
-                job = self._jobs.popleft()
-            self._do(job)
-        countdown.finished.wait()
+        upcoming = count().__next__
+
+        def take_chunks() -> None:
+            while (chunk := upcoming()) < chunks:
+                call(0, n * chunk // chunks, n * (chunk + 1) // chunks, chunk)
+
+        if not self._serving.acquire(blocking=False):
+            take_chunks()
+            return
+        try:
+            asked = self._workers[: chunks - 1]
+            for worker in asked:
+                worker.ask(take_chunks)
+            try:
+                take_chunks()
+            finally:
+                for worker in asked:
+                    worker.wait()
+        finally:
+            self._serving.release()
 
     def rest(self, quiet: bool) -> None:
         """They always sleep."""
@@ -229,17 +221,45 @@ class _PythonTeam:
         return 4.0 * statistics.median(times) + 2000.0
 
 
-class _Countdown:
-    def __init__(self, count: int) -> None:
-        self._left, self._lock = count, threading.Lock()
-        self.finished = threading.Event()
+class _Worker:
+    """A thread that does what it is asked for, one thing at a time."""
 
-    def one_less(self) -> None:
-        with self._lock:
-            self._left -= 1
-            last = not self._left
-        if last:
-            self.finished.set()
+    def __init__(self, number: int) -> None:
+        self._go, self._done = threading.Lock(), threading.Lock()
+        self._go.acquire()
+        self._done.acquire()
+        self._job: Callable[[], None] | None = None
+        threading.Thread(target=self._work, name=f"scopert-{number}", daemon=True).start()
+
+    def _work(self) -> None:
+        while True:
+            self._go.acquire()
+            job, self._job = self._job, None
+            assert job is not None
+            job()
+            # The arrays that it worked on may be used again as soon as nobody holds them.
+            del job
+            self._done.release()
+
+    def ask(self, job: Callable[[], None]) -> None:
+        """Begins a job, which raises nothing."""
+        self._job = job
+        self._go.release()
+
+    def wait(self) -> None:
+        """Until the job is over; one that has not begun is taken back: the others have done its work."""
+        if self._go.acquire(blocking=False):
+            self._job = None
+            return
+        interrupt: BaseException | None = None
+        while True:
+            try:
+                self._done.acquire()
+                break
+            except BaseException as error:  # Ctrl-C: it still works on the caller's arrays
+                interrupt = error
+        if interrupt is not None:
+            raise interrupt
 
 
 def _team(threads: int) -> _NativeTeam | _PythonTeam:
@@ -260,9 +280,9 @@ _pools_lock = threading.Lock()
 
 def pool(threads: int | None = None) -> Pool:
     """The pool of so many threads (default, and 0: the cores available)."""
-    count = threads or available_cores()
+    number = threads or available_cores()
     with _pools_lock:
-        return _pools.setdefault(count, Pool(count))
+        return _pools.setdefault(number, Pool(number))
 
 
 def _forget_all() -> None:
