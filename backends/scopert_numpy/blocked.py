@@ -8,7 +8,6 @@ shared by the threads of the pool; what is reduced over blocks is added up share
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from itertools import product
 from math import prod
 from typing import Any
@@ -19,6 +18,7 @@ from scopert.backend import Access, Fused, Program, Step
 from scopert_numpy.blocked_nodes import REDUCE, function, identity, simplified
 from scopert_numpy.blocked_plan import Plan, plan
 from scopert_numpy.blocked_rows import ROWS, row_call, with_row_calls
+from scopert_numpy.bound import Call, Scratch, bound_calls
 from scopert_numpy.threads import Pool, pool
 
 #: Points times calls for which a thread more is worth its overhead.
@@ -50,13 +50,11 @@ class _Memory:
 
 
 class _Prepared:
-    """A small body bound to arrays of its own: nothing is looked up while it runs."""
+    """A small body bound to arrays of its own."""
 
     __slots__ = ("_calls", "_given", "_targets")
 
-    def __init__(
-        self, given: list[tuple[int, Any]], targets: list[Any], calls: list[tuple[Any, tuple[Any, ...]]]
-    ) -> None:
+    def __init__(self, given: list[tuple[int, Any]], targets: list[Any], calls: list[Call]) -> None:
         self._given, self._calls = given, calls
         self._targets = [target.reshape(-1) for target in targets]
 
@@ -97,7 +95,7 @@ class Blocked:
         self._numbers: list[Any] = [None] * len(fused.nodes)
         for n, node in enumerate(fused.nodes):
             if node.op == "const":
-                self._numbers[n] = node.dtype.np.type(node.value)
+                self._numbers[n] = np.array(node.value, node.dtype.np)  # NumPy's own scalars take it twice as long
             elif node.op == "index":
                 shape = [e if k == node.value else 1 for k, e in enumerate(fused.extents)]
                 self._numbers[n] = np.arange(fused.extents[node.value], dtype=node.dtype.np).reshape(shape)
@@ -199,20 +197,20 @@ class Blocked:
             for n, array in enumerate(inputs)
         ]
         targets = [np.empty(shape, dtype) for shape, dtype in self._shapes]
-        loads = [_window(array, facts) for array, facts in zip(sources, self._windows, strict=True)]
-        stores = [_window(array, facts) for array, facts in zip(targets, self._targets, strict=True)]
-        whole = self._whole(loads, stores, self._memory())
-        calls: list[tuple[Any, tuple[Any, ...]]] = []
-        for call, operands, result, axes in self._each:
-            out = whole[result] if result >= 0 else stores[-1 - result]
-            if axes is not None:
-                calls.append((call, (whole[operands[0]], axes, None, out, True)))
-            elif call in (np.maximum, np.minimum):  # which take `out` by name only
-                calls.append((partial(call, out=out), tuple([whole[n] for n in operands])))
-            else:
-                calls.append((call, (*[whole[n] for n in operands], out)))
+        calls = self.bound(sources, targets, Scratch())
         given = [(number, array) for number, array in enumerate(sources) if number not in self._held]
         return _Prepared(given, targets, calls)
+
+    @property
+    def is_one_block(self) -> bool:
+        """Whether it is not cut, so that it can be bound to arrays."""
+        return len(self._blocks) == 1
+
+    def bound(self, inputs: Sequence[Any], outputs: Sequence[Any], scratch: Scratch) -> list[Call]:
+        """The calls of its one block for these arrays."""
+        loads = [_window(np.asarray(array), facts) for array, facts in zip(inputs, self._windows, strict=True)]
+        stores = [_window(array, facts) for array, facts in zip(outputs, self._targets, strict=True)]
+        return bound_calls(self._fused, self._plan, self._each, self._numbers, loads, stores, scratch)
 
     def _memory(self) -> _Memory:
         try:

@@ -15,9 +15,6 @@ from scopert_numpy.into_places import copier, copying_to, into_places
 from scopert_numpy.steps import Binder, Row
 from scopert_numpy.verify import verified_into
 
-#: Ops that machine code stops at: their kernels say why.
-MAY_FAIL = frozenset({"GatherV2"})
-
 
 class Frame:
     """A workspace for one run at a time: rows that are bound to it, and the values of slots between runs.
@@ -117,14 +114,7 @@ class Frames:
         filled = {slot for slot in program.feeds if slot in views}
         for slot in filled:
             initial[slot] = views[slot]
-        straights = None
-        if not self._binder.verifies:
-            from scopert_numpy.native import unavailable
-
-            if unavailable() is None:
-                from scopert_numpy.straight_rows import straight_rows
-
-                straights = straight_rows(program, views, handed, self._binder, self._wanted, self._lasting)
+        straights = None if self._binder.verifies else self._straights(views, handed)
         rows: list[Row] = []
         fills: list[bool] = []
         parts: list[list[Row]] = []
@@ -134,7 +124,7 @@ class Frames:
                 rows = []
             fills.append(False)
             if straights is not None and straights.take(step, plain, filled):
-                fills[-1] = step.op in MAY_FAIL
+                fills[-1] = straights.explains(step)
                 continue
             outputs = [views.get(slot, None if step.guards else handed.get(slot)) for slot in step.outputs]
             if step.outputs and step.outputs[0] in memory.views and step.inputs[0] in filled:
@@ -163,6 +153,18 @@ class Frames:
             lasting = {slot for slot, value in enumerate(initial) if value is not None} | filled
             parts = [_forgetting(parts[0], lasting | self._wanted)]
         return Frame(parts, initial, handed, views)
+
+    def _straights(self, views: dict[int, Any], handed: dict[int, HandedOut]) -> Any:
+        """What makes one call of many steps; None where machine code is there, but cannot."""
+        from scopert_numpy.native import unavailable
+
+        if unavailable() is None:
+            from scopert_numpy.straight_rows import straight_rows
+
+            return straight_rows(self._program, views, handed, self._binder, self._wanted, self._lasting)
+        from scopert_numpy.call_rows import CallRows
+
+        return CallRows(self._program, views, self._binder, self._wanted, self._lasting, self._into)
 
     def _end(
         self, number: int, rows: list[Row], straights: Any, filled: set[int], views: dict[int, Any]

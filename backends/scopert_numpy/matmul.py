@@ -86,6 +86,17 @@ def product(left: Array, right: Array, out: Array) -> Array:
     return out
 
 
+def bound_product(
+    inputs: Sequence[Array], transposed: tuple[bool, bool], out: Array
+) -> list[tuple[Callable[..., Any], tuple[Any, ...]]]:
+    """The call of a product of two matrices for these arrays; none if they do not fit."""
+    left, right = [array.T if turned else array for array, turned in zip(inputs, transposed, strict=True)]
+    if left.ndim != 2 or right.ndim != 2 or left.shape[1] != right.shape[0]:
+        return []
+    call = product if _is_shared(out.size * left.shape[1]) else np.matmul
+    return [(call, (left, right, out))]
+
+
 def _one_stack(x: Array) -> Any:
     """The matrices along one axis, as a view; None where their distances in memory differ."""
     stacked = np.lib.stride_tricks.as_strided

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from scopert.backend import FUSED, LOOP, READ, TOGETHER, Loop, Memory, Program, Step
+from scopert_numpy.call_list import CallList
 from scopert_numpy.native import unavailable
-from scopert_numpy.steps import Binder, Row
-from scopert_numpy.straight import Straight
+from scopert_numpy.steps import Binder, ManySteps, Row
 from scopert_numpy.threads import pool
 
 
@@ -19,7 +19,11 @@ def executable_lines(program: Program, rows: Sequence[Row], binder: Binder, memo
     place = "no planned memory" if memory is None else f"workspace of {memory.nbytes} bytes"
     yield f"executable on numpy: {len(program.steps)} steps in {len(rows)} calls; {place}; {_machine()}"
     for number, (function, _, _, _, _, step) in enumerate(rows, 1):
-        if isinstance(function, Straight):
+        if isinstance(function, CallList):
+            yield f"  {number:>3}  NumPy runs {_plural(len(function.steps), 'step')} with their arrays known"
+            for part in function.steps:
+                yield _line("", _engine(program, part, binder), part)
+        elif isinstance(function, ManySteps):
             yield f"  {number:>3}  machine code runs {_plural(len(function.steps), 'step')} in one call"
             for part in function.steps:
                 yield _line("", "machine code" if part.op == FUSED else _job(part), part)

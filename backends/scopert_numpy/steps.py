@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from time import perf_counter_ns
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -27,11 +27,28 @@ from scopert.backend import (
     verifying,
 )
 from scopert_numpy.compiled import FusedSteps
-from scopert_numpy.straight import Straight
 from scopert_numpy.verify import verified
 
 # (function, inputs with the guards first, output or outputs, has one output, slots to forget afterwards, step)
 Row = tuple[Callable[..., Any], tuple[int, ...], Any, bool, tuple[int, ...], Step]
+
+#: Ops that do nothing but show their input's memory; others with the trait VIEW may check what they pass on.
+SHOWS = frozenset({
+    "Identity", "StopGradient", "PreventGradient", "Snapshot", "Reshape", "ExpandDims", "Squeeze", "Transpose",
+    "Slice", "StridedSlice", "Split", "SplitV", "Unpack",
+})  # fmt: skip
+
+
+@runtime_checkable
+class ManySteps(Protocol):
+    """The function of a row that stands for several steps."""
+
+    @property
+    def steps(self) -> list[Step]:
+        """What it runs, in order."""
+
+    def traced(self, inputs: Sequence[Any], trace: list[TraceRow]) -> list[Any]:
+        """Runs step by step and notes when each began and ended."""
 
 
 class Binder:
@@ -201,7 +218,7 @@ def run_traced(rows: Sequence[Row], values: list[Any], trace: list[TraceRow]) ->
     try:
         for row in rows:
             function, inputs, outputs, one, forget, step = row
-            if isinstance(function, Straight):
+            if isinstance(function, ManySteps):
                 for slot, item in zip(outputs, function.traced([values[s] for s in inputs], trace), strict=True):
                     values[slot] = item
             else:

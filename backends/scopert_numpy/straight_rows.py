@@ -24,16 +24,13 @@ from scopert_numpy.native.step_jobs import (
     is_movable,
     is_plain_sum,
 )
-from scopert_numpy.steps import Binder, Row
+from scopert_numpy.steps import SHOWS, Binder, Row
 from scopert_numpy.straight import ANY, LASTING, ROW, Straight, chunks_for
 from scopert_numpy.threads import pool
 
 _KINDS = "biufc"
-# Ops that do nothing but show their input's memory; others with the trait VIEW may check what they pass on.
-_SHOWS = frozenset({
-    "Identity", "StopGradient", "PreventGradient", "Snapshot", "Reshape", "ExpandDims", "Squeeze", "Transpose",
-    "Slice", "StridedSlice", "Split", "SplitV", "Unpack",
-})  # fmt: skip
+# Ops that machine code stops at: their kernels say why.
+_MAY_FAIL = frozenset({"GatherV2"})
 
 
 class StraightRows:
@@ -115,9 +112,13 @@ class StraightRows:
             return self._read_element(step, row)
         if step.op == "TensorArrayWriteV3":
             return self._write_element(step)
-        if step.op in _SHOWS and not step.copies:
+        if step.op in SHOWS and not step.copies:
             return self._view(step, row, filled)
         return self._jobs.knows(step) and self._work(step, filled)
+
+    def explains(self, step: Step) -> bool:
+        """Whether the generic kernel of a step that was taken can say why it failed."""
+        return step.op in _MAY_FAIL
 
     def _read(self, step: Step, row: Row) -> bool:
         if step.copies:
