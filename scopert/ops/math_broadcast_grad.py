@@ -10,6 +10,7 @@ import numpy as np
 from scopert.errors import InvalidArgumentError
 from scopert.graph.build import apply
 from scopert.graph.graph import Graph
+from scopert.graph.indexed_slices import IndexedSlices
 from scopert.graph.opdef import define_op
 from scopert.graph.shape import is_known
 from scopert.graph.shape_rules import vector
@@ -62,9 +63,9 @@ def broadcast_gradient_args(s0: Any, s1: Any, name: str | None = None) -> tuple[
     return first, second
 
 
-def fully_equal(x: Tensor, y: Tensor, grad: Tensor) -> bool:
-    """Whether all three have one static shape."""
-    return x._shape == y._shape == grad._shape and is_known(x._shape)
+def fully_equal(x: Tensor, y: Tensor, grad: Tensor | IndexedSlices) -> bool:
+    """Whether all three are tensors of one static shape."""
+    return isinstance(grad, Tensor) and x._shape == y._shape == grad._shape and is_known(x._shape)
 
 
 class Unbroadcast:
@@ -91,7 +92,7 @@ def unbroadcast_both(x: Tensor, y: Tensor) -> tuple[Unbroadcast, Unbroadcast]:
     return Unbroadcast(sx, rx, True), Unbroadcast(sy, ry, True)
 
 
-def unbroadcast_known(x: Tensor, y: Tensor, grad: Tensor) -> tuple[Unbroadcast, Unbroadcast]:
+def unbroadcast_known(x: Tensor, y: Tensor, grad: Tensor | IndexedSlices) -> tuple[Unbroadcast, Unbroadcast]:
     """For both operands; with static shapes the axes are constants, found once for each pair in a graph."""
     left, right = x._shape, y._shape
     if left is None or right is None or None in left or None in right:
@@ -104,4 +105,6 @@ def unbroadcast_known(x: Tensor, y: Tensor, grad: Tensor) -> tuple[Unbroadcast, 
     if found is None:
         broadcast_gradient_args(left, right)
         found = of_graph[left, right] = reduction_axes(left, right)
-    return Unbroadcast(left, found[0], left != grad._shape), Unbroadcast(right, found[1], right != grad._shape)
+    # The slices of a gather's gradient have to become a tensor, which the sum makes of them.
+    there = grad._shape if isinstance(grad, Tensor) else None
+    return Unbroadcast(left, found[0], left != there), Unbroadcast(right, found[1], right != there)

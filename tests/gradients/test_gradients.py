@@ -280,3 +280,15 @@ def test_tape_records_what_it_is_told_to():
         pass
     with pytest.raises(NotImplementedError, match="jacobian"):
         tape.jacobian(y, x)
+
+
+def test_slices_are_a_gradient_of_a_sum():
+    x, y = tf.placeholder(tf.float32, [3, 2]), tf.placeholder(tf.float32, [3, 2])
+    loss = tf.reduce_sum(tf.square(tf.gather((x + y) * x - y, [2, 0, 2])))
+    left, right = np.arange(6.0).reshape(3, 2), np.ones((3, 2))
+    with tf.Session() as sess:
+        dx, dy = sess.run(tf.gradients(loss, [x, y]), {x: left, y: right})
+    counts = np.array([[1.0], [0.0], [2.0]])
+    outer = 2 * ((left + right) * left - right) * counts
+    np.testing.assert_allclose(dx, outer * (2 * left + right), rtol=1e-6)
+    np.testing.assert_allclose(dy, outer * (left - 1), rtol=1e-6)
