@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+#: What has been done with an element.
+WRITTEN, READ, CLEARED = 1, 2, 4
 _FIRST = 64
 _KEPT = 4
 
@@ -53,13 +55,17 @@ class Rows:
 
     def push(self) -> Any:
         """The next row."""
-        array = self._array
-        if self.count == len(array):
-            self._array = self._allocate(2 * len(array), array.shape[1:], array.dtype)
-            self._array[: self.count] = array
-            array = self._array
+        array = self.reserve(1)
         self.count += 1
         return array[self.count - 1, ...]
+
+    def reserve(self, more: int) -> Any:
+        """The array, with memory for so many rows more."""
+        if self.count + more > len(self._array):
+            old = self._array
+            self._array = self._allocate(max(2 * len(old), self.count + more), old.shape[1:], old.dtype)
+            self._array[: self.count] = old[: self.count]
+        return self._array
 
     def pop(self) -> Any:
         """The last row."""
@@ -67,37 +73,54 @@ class Rows:
         return self._array[self.count, ...]
 
 
-class NumberedRows:
-    """Places of one shape and type, one for each number; the first one asked for says which shape and type."""
+class Elements:
+    """Rows of one array, one for each number, and what has been done with each of them.
 
-    __slots__ = ("_array", "_memory")
+    Attributes
+    ----------
+    rows : array
+        Contiguous.
+    flags : array of uint8
+        By row, a sum of `WRITTEN`, `READ` and `CLEARED`.
+    owned : bool
+        Whether the rows lie in memory that was taken for them.
+    """
 
-    def __init__(self, memory: RowMemory) -> None:
-        self._memory = memory
-        self._array: Any = None
+    __slots__ = ("flags", "owned", "rows")
 
-    def place(self, number: int, count: int, shape: tuple[int, ...], dtype: Any) -> Any:
-        """The row of a number, of so many that there are."""
-        array = self._array
-        if array is None:
-            nbytes = count * prod(shape) * np.dtype(dtype).itemsize
-            array = self._array = self._memory.take(nbytes)[:nbytes].view(dtype).reshape(count, *shape)
-        if array.shape[1:] != shape or array.dtype != dtype or number >= len(array):
-            return np.empty(shape, dtype)
-        return array[number, ...]
+    def __init__(self, rows: Any, flags: Any, owned: bool) -> None:
+        self.rows = rows
+        self.flags = flags
+        self.owned = owned
 
-    def all_of(self, values: list[Any]) -> Any:
-        """All rows as one array, if they are these values; else None."""
-        array = self._array
-        if array is None or len(array) != len(values) or not array.nbytes:
-            return None
-        start, size = array.__array_interface__["data"][0], array.nbytes // len(array)
-        for number, value in enumerate(values):
-            if getattr(value, "base", None) is None or value.shape != array.shape[1:] or value.dtype != array.dtype:
-                return None
-            if not value.flags.c_contiguous or value.__array_interface__["data"][0] != start + number * size:
-                return None
-        return array
+    @classmethod
+    def empty(cls, memory: RowMemory, count: int, shape: tuple[int, ...], dtype: Any) -> Elements:
+        """Rows that nobody has written."""
+        return cls(_taken(memory, count, shape, dtype), np.zeros(count, np.uint8), True)
+
+    @classmethod
+    def of(cls, memory: RowMemory, array: Any, copies: bool) -> Elements:
+        """The rows of an array, all written; it is copied if need be."""
+        copies = copies or array.base is not None or not array.flags.c_contiguous
+        rows = array
+        if copies:
+            rows = _taken(memory, len(array), array.shape[1:], array.dtype)
+            rows[...] = array
+        return cls(rows, np.full(len(array), WRITTEN, np.uint8), copies)
+
+    def all(self, indices: Any) -> bool:
+        """Whether these are the numbers of all rows, in order."""
+        count = len(self.flags)
+        return len(indices) == count and bool((np.asarray(indices) == np.arange(count)).all())
+
+    def fits(self, shape: tuple[int, ...], dtype: Any) -> bool:
+        """Whether rows are of this kind."""
+        return bool(self.rows.shape[1:] == shape and self.rows.dtype == dtype)
+
+
+def _taken(memory: RowMemory, count: int, shape: tuple[int, ...], dtype: Any) -> Any:
+    nbytes = count * prod(shape) * np.dtype(dtype).itemsize
+    return memory.take(nbytes)[:nbytes].view(dtype).reshape(count, *shape)
 
 
 def _count_of_one() -> int:

@@ -69,6 +69,18 @@ class Stack:
             return self._values[-1]
         return rows.push()
 
+    def rows(self, shape: tuple[int, ...], dtype: Any, pushes: bool) -> Rows | None:
+        """The values as rows that the caller counts, to push or to pop; None if they are no such rows."""
+        rows = self._rows
+        if self._values or (pushes and (self._popped or self._limit >= 0)):
+            return None
+        if rows is None:
+            if not pushes:
+                return None
+            rows = self._rows = Rows(self._memory, shape, dtype)
+        self._popped = self._popped or not pushes
+        return rows if rows.fits(shape, dtype) else None
+
     def pop(self) -> Any:
         """Takes the value that was pushed last.
 

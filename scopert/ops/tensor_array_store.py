@@ -10,7 +10,7 @@ from scopert.errors import InvalidArgumentError
 from scopert.graph.dtypes import DType, string
 from scopert.graph.shape import brackets, is_compatible, is_known
 from scopert.graph.tensor import Shape
-from scopert.ops.row_memory import NumberedRows, RowMemory
+from scopert.ops.row_memory import CLEARED, READ, WRITTEN, Elements, RowMemory
 
 
 def owned(xp: Any, value: Any) -> Any:
@@ -71,25 +71,86 @@ class TensorArrayStore:
         self.dynamic = dynamic
         self.clear_after_read = clear_after_read
         self.adds = adds
-        self._slots = [_Slot() for _ in range(size)]
+        self._memory = memory or RowMemory()
+        self._size = size
+        # Elements of one shape are rows of one array; each is a thing of its own where they differ.
+        self._rows: Elements | None = None
+        self._each: list[_Slot] | None = None
+        if dynamic or dtype.np.hasobject:
+            self._each = [_Slot() for _ in range(size)]
+        # The shape of the elements that this array gathers gradients of.
+        self._like: Shape = None
         self._gradients: dict[Any, TensorArrayStore] = {}
         self._closed = False
-        self._memory = memory or RowMemory()
-        self._rows = NumberedRows(self._memory)
         # What is to be added to elements, once it has been filled in.
-        self._pending: list[tuple[_Slot, Any]] = []
+        self._pending: list[tuple[int, Any]] = []
 
     def mark(self, index: int, shape: Shape, was_read: bool) -> None:
         """Makes an element one that was written (if it has a shape) and read: its value is not known here."""
-        if 0 <= index < len(self._slots):
-            slot = self._slots[index]
+        if 0 <= index < self._size:
+            slot = self._apart()[index]
             slot.shape, slot.written = shape, shape is not None
             slot.read, slot.cleared = was_read, was_read and self.clear_after_read
 
     def _settle(self) -> None:
-        for slot, value in self._pending:
-            slot.value = slot.value + value
+        for index, value in self._pending:
+            if self._each is None:
+                assert self._rows is not None
+                self._rows.rows[index] += value
+            else:
+                self._each[index].value = self._each[index].value + value
         self._pending.clear()
+
+    def _apart(self) -> list[_Slot]:
+        """The elements one by one."""
+        if self._each is None:
+            self._each = [_Slot() for _ in range(self._size)]
+            for slot in self._each:
+                slot.shape = self._like
+            if self._rows is not None:
+                shape = self._rows.rows.shape[1:]
+                for index, (slot, flags) in enumerate(zip(self._each, self._rows.flags.tolist(), strict=True)):
+                    if flags & WRITTEN:
+                        slot.shape, slot.written = shape, True
+                        slot.read, slot.cleared = bool(flags & READ), bool(flags & CLEARED)
+                        slot.value = None if slot.cleared else self._row(index)
+                self._rows = None
+        return self._each
+
+    def _row(self, index: int) -> Any:
+        assert self._rows is not None
+        rows = self._rows.rows
+        return rows[index] if rows.ndim == 1 else rows[index, ...]
+
+    def _together(self, shape: tuple[int, ...], dtype: Any) -> Elements | None:
+        """The elements as rows of this shape and type; None if they cannot be."""
+        if self._each is not None or dtype != self.dtype.np:
+            return None
+        rows = self._rows
+        if rows is None:
+            rows = self._rows = Elements.empty(self._memory, self._size, shape, dtype)
+        return rows if rows.fits(shape, dtype) else None
+
+    def _zero_shape(self) -> Shape:
+        """The shape of an element that was not written."""
+        return self.element_shape if self._like is None else self._like
+
+    def elements(self, shape: tuple[int, ...], dtype: DType, writes: bool) -> tuple[Elements, bool] | None:
+        """The elements as rows that the caller reads or writes, with their flags, and whether zeros may be read.
+
+        None if they are no such rows, or may not be touched in this way.
+        """
+        fits = is_compatible(self.element_shape, shape) and dtype is self.dtype
+        if self._closed or not fits:
+            return None
+        if self._pending:
+            self._settle()
+        known = self._zero_shape()
+        zeroes = is_known(known)
+        found = None if zeroes and known != shape else self._together(shape, dtype.np)
+        if found is not None and writes and self.identical_shapes and not is_known(self.element_shape):
+            self.element_shape = shape
+        return None if found is None else (found, zeroes)
 
     def _fail(self, text: str) -> InvalidArgumentError:
         return InvalidArgumentError(None, None, f"TensorArray {self.name}: {text}")
@@ -107,11 +168,11 @@ class TensorArrayStore:
 
     def __len__(self) -> int:
         self._check_open()
-        return len(self._slots)
+        return self._size
 
     def close(self) -> None:
         """Frees the elements; nothing can be done with the array any more."""
-        self._slots.clear()
+        self._rows, self._each = None, []
         self._gradients.clear()
         self._closed = True
 
@@ -124,9 +185,23 @@ class TensorArrayStore:
             If there is no such element, it was written or read before, or its type or shape does not fit.
         """
         shape = _shape_of(xp, value)
-        slot = self._slot_to_write(index, shape, dtype)
+        self._check_write(index, shape, dtype)
+        rows = self._together(shape, value.dtype) if isinstance(value, (np.ndarray, np.generic)) else None
+        if rows is not None:
+            flags = int(rows.flags[index])
+            self._check_unread(index, flags & READ)
+            if flags & WRITTEN:
+                self._check_add(index, rows.rows.shape[1:], shape)
+                rows.rows[index] += value
+            else:
+                rows.rows[index] = value
+                rows.flags[index] = flags | WRITTEN
+            return
+        slot = self._apart()[index]
+        self._check_unread(index, slot.read)
         if slot.written:
-            self._add(slot, index, value, shape)
+            self._check_add(index, slot.shape, shape)
+            slot.value = slot.value + value
             return
         slot.value, slot.shape, slot.written = value if is_own else owned(xp, value), shape, True
 
@@ -138,23 +213,31 @@ class TensorArrayStore:
         InvalidArgumentError
             As `write`.
         """
-        slot = self._slot_to_write(index, shape, dtype)
-        if slot.written:
-            self._check_add(slot, index, shape)
-            self._pending.append((slot, np.empty(shape, dtype.np)))
-            return self._pending[-1][1]
-        count = 0 if self.dynamic else len(self._slots)
-        value = self._rows.place(index, count, shape, dtype.np) if count else np.empty(shape, dtype.np)
-        slot.value, slot.shape, slot.written = value, shape, True
-        return value
+        self._check_write(index, shape, dtype)
+        rows = self._together(shape, dtype.np)
+        if rows is not None:
+            flags = int(rows.flags[index])
+            self._check_unread(index, flags & READ)
+            if not flags & WRITTEN:
+                rows.flags[index] = flags | WRITTEN
+                return rows.rows[index, ...]
+            self._check_add(index, rows.rows.shape[1:], shape)
+        else:
+            slot = self._apart()[index]
+            self._check_unread(index, slot.read)
+            if not slot.written:
+                slot.value, slot.shape, slot.written = np.empty(shape, dtype.np), shape, True
+                return slot.value
+            self._check_add(index, slot.shape, shape)
+        self._pending.append((index, np.empty(shape, dtype.np)))
+        return self._pending[-1][1]
 
-    def _slot_to_write(self, index: int, shape: tuple[int, ...], dtype: DType) -> _Slot:
+    def _check_write(self, index: int, shape: tuple[int, ...], dtype: DType) -> None:
         self._check_open()
         self._check_dtype(dtype, "write")
         if self._pending:
             self._settle()
         self._reach(index)
-        slot = self._slots[index]
         if not is_compatible(self.element_shape, shape):
             raise self._fail(
                 f"Could not write to TensorArray index {index} because the value shape is {brackets(shape)} which is "
@@ -163,30 +246,26 @@ class TensorArrayStore:
             )
         if self.identical_shapes and not is_known(self.element_shape):
             self.element_shape = shape
-        if slot.read:
+
+    def _check_unread(self, index: int, read: object) -> None:
+        if read:
             raise self._fail(f"Could not write to TensorArray index {index} because it has already been read.")
-        return slot
 
-    def _add(self, slot: _Slot, index: int, value: Any, shape: tuple[int, ...]) -> None:
-        self._check_add(slot, index, shape)
-        slot.value = slot.value + value
-
-    def _check_add(self, slot: _Slot, index: int, shape: tuple[int, ...]) -> None:
+    def _check_add(self, index: int, there: Shape, shape: tuple[int, ...]) -> None:
         if not self.adds:
             raise self._fail(f"Could not write to TensorArray index {index} because it has already been written to.")
-        if slot.shape != shape:
+        if there != shape:
             raise self._fail(
                 f"Could not aggregate to TensorArray index {index} because the existing shape is "
-                f"{brackets(slot.shape)} but the new input shape is {brackets(shape)}."
+                f"{brackets(there)} but the new input shape is {brackets(shape)}."
             )
 
     def _reach(self, index: int) -> None:
-        if index < 0 or (index >= len(self._slots) and not self.dynamic):
-            raise self._fail(
-                f"Tried to write to index {index} but array is not resizeable and size is: {len(self._slots)}"
-            )
-        while index >= len(self._slots):
-            self._slots.append(_Slot())
+        if index < 0 or (index >= self._size and not self.dynamic):
+            raise self._fail(f"Tried to write to index {index} but array is not resizeable and size is: {self._size}")
+        if index >= self._size:
+            self._apart().extend([_Slot() for _ in range(index + 1 - self._size)])
+            self._size = index + 1
 
     def read(self, xp: Any, index: int, dtype: DType) -> Any:
         """An element; zeros if it was not written and its shape is known.
@@ -200,9 +279,18 @@ class TensorArrayStore:
         self._check_dtype(dtype, "read")
         if self._pending:
             self._settle()
-        if not 0 <= index < len(self._slots):
-            raise self._fail(f"Tried to read from index {index} but array size is: {len(self._slots)}")
-        slot = self._slots[index]
+        if not 0 <= index < self._size:
+            raise self._fail(f"Tried to read from index {index} but array size is: {self._size}")
+        if self._each is None and self._rows is not None:
+            rows = self._rows
+            flags = int(rows.flags[index])
+            if not flags & WRITTEN and self._zero_shape() == rows.rows.shape[1:]:
+                rows.rows[index] = 0
+                flags |= WRITTEN
+            if flags & WRITTEN and not flags & CLEARED:
+                rows.flags[index] = flags | READ | (CLEARED if self.clear_after_read else 0)
+                return self._row(index)
+        slot = self._apart()[index]
         if slot.cleared:
             raise self._fail(
                 f"Could not read index {index} twice because it was cleared after a previous read (perhaps try setting "
@@ -252,6 +340,9 @@ class TensorArrayStore:
                 )  # fmt: skip
             assert shape is not None
             return xp.zeros((0, *shape), self.dtype.np)
+        whole = self._whole(indices)
+        if whole is not None:
+            return whole
         values = [self.read(xp, int(index), dtype) for index in indices]
         first = _shape_of(xp, values[0])
         for number, value in enumerate(values):
@@ -261,14 +352,23 @@ class TensorArrayStore:
                     f"TensorArray has inconsistent shapes.  Index 0 has shape: {brackets(first)} but index {number} "
                     f"has shape: {brackets(_shape_of(xp, value))}",
                 )  # fmt: skip
-        rows = self._rows.all_of(values)
-        if rows is not None:
-            return rows
         if self.dtype is string and not first:
             packed = xp.empty(len(values), object)
             packed[:] = values
             return packed
         return xp.stack([xp.asarray(value) for value in values])
+
+    def _whole(self, indices: Any) -> Any:
+        """All elements as the array whose rows they are, if these indices ask for that; else None."""
+        rows = self._rows
+        if self._each is not None or rows is None or not rows.owned or not rows.all(indices):
+            return None
+        if self._pending:
+            self._settle()
+        if ((rows.flags & (WRITTEN | CLEARED)) != WRITTEN).any():
+            return None
+        rows.flags |= READ | (CLEARED if self.clear_after_read else 0)
+        return rows.rows
 
     def scatter(self, xp: Any, indices: Any, value: Any, dtype: DType) -> None:
         """Writes the rows of a value to elements.
@@ -289,14 +389,24 @@ class TensorArrayStore:
                 None, None, f"Expected len(indices) == values.shape[0], but saw: {len(indices)} vs. {shape[0]}"
             )
         largest = max((int(index) for index in indices), default=-1)
-        if largest >= len(self._slots) and not self.dynamic:
+        if largest >= self._size and not self.dynamic:
             raise InvalidArgumentError(
-                None, None, f"Max scatter index must be < array size ({largest} vs. {len(self._slots)})"
+                None, None, f"Max scatter index must be < array size ({largest} vs. {self._size})"
             )
+        if self._takes_all(indices, value):
+            self._check_write(0, shape[1:], dtype)
+            self._rows = Elements.of(self._memory, value, self.adds)
+            return
         # The rows share one copy, if one is needed.
         value = owned(xp, value)
         for number, index in enumerate(indices):
             self.write(xp, int(index), value[number], dtype, is_own=True)
+
+    def _takes_all(self, indices: Any, value: Any) -> bool:
+        """Whether these are the values of all elements, of which none has been written."""
+        if self._each is not None or self._rows is not None or not self._size or type(value) is not np.ndarray:
+            return False
+        return value.dtype == self.dtype.np and np.array_equal(indices, np.arange(self._size))
 
     def split(self, xp: Any, value: Any, lengths: Any, dtype: DType) -> None:
         """Cuts a value into elements of these lengths.
@@ -318,10 +428,10 @@ class TensorArrayStore:
                 f"Expected sum of lengths to be equal to values.shape[0], but sum of lengths is {total} and value's "
                 f"shape is: {brackets(shape)}",
             )  # fmt: skip
-        if len(lengths) != len(self._slots) and not self.dynamic:
+        if len(lengths) != self._size and not self.dynamic:
             raise InvalidArgumentError(
                 None, None,
-                f"TensorArray's size is not equal to the size of lengths ({len(self._slots)} vs. {len(lengths)}), and "
+                f"TensorArray's size is not equal to the size of lengths ({self._size} vs. {len(lengths)}), and "
                 "the TensorArray is not marked as dynamically resizeable",
             )  # fmt: skip
         start = 0
@@ -340,7 +450,7 @@ class TensorArrayStore:
         """
         self._check_open()
         self._check_dtype(dtype, "read")
-        if not self._slots:
+        if not self._size:
             if not is_known(shape_except_first):
                 raise InvalidArgumentError(
                     None, None,
@@ -349,7 +459,7 @@ class TensorArrayStore:
                 )  # fmt: skip
             assert shape_except_first is not None
             return xp.zeros((0, *shape_except_first), self.dtype.np), []
-        values = [self.read(xp, index, dtype) for index in range(len(self._slots))]
+        values = [self.read(xp, index, dtype) for index in range(self._size)]
         shapes = [_shape_of(xp, value) for value in values]
         for index, shape in enumerate(shapes):
             if not shape:
@@ -382,13 +492,17 @@ class TensorArrayStore:
             made = self._gradients[source] = TensorArrayStore(
                 f"{self.name}@{source}",
                 self.dtype,
-                len(self._slots),
+                self._size,
                 shape,
                 self.identical_shapes,
                 adds=True,
                 memory=self._memory,
             )
             self.dynamic = False
-            for slot, own in zip(made._slots, self._slots, strict=True):
-                slot.shape = None if own.shape is None else (*prepend, *own.shape)
+            rows = self._rows
+            if self._each is None and rows is not None and (rows.flags & WRITTEN).all():
+                made._like = (*prepend, *rows.rows.shape[1:])
+            else:
+                for slot, own in zip(made._apart(), self._apart(), strict=True):
+                    slot.shape = None if own.shape is None else (*prepend, *own.shape)
         return made
