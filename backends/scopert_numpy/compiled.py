@@ -38,16 +38,23 @@ def _machine() -> Any:
 
 
 class FusedSteps:
-    """The FUSED steps of a program, which has static shapes as every program with such steps; compiled together."""
+    """The FUSED steps of a program, which has static shapes as every program with such steps; compiled together.
 
-    def __init__(self, program: Program) -> None:
+    Parameters
+    ----------
+    program : Program
+    repeated : bool
+        It is run again and again: even where there are few steps, calls between them count.
+    """
+
+    def __init__(self, program: Program, repeated: bool = False) -> None:
         self._program = program
         fused = [step for step in program.steps if step.op == FUSED]
         self._lone = {step: call for step in fused if (call := lone_call(program, step))}
         #: Machine code by step, where there is any; None where it runs in NumPy.
         self.codes: dict[Step, Any] = dict.fromkeys(fused)
         # Where a step stands among others that machine code runs, it is part of their call.
-        steps = fused if len(program.steps) > _FEW else [step for step in fused if step not in self._lone]
+        steps = fused if repeated or len(program.steps) > _FEW else [step for step in fused if step not in self._lone]
         machine = _machine() if steps else None
         if machine is None:
             return

@@ -89,6 +89,11 @@ class Frames:
         """The values of slots that no step fills."""
         return self._template
 
+    @property
+    def rows(self) -> list[Row]:
+        """The steps as they are where they have no places."""
+        return self._rows
+
     def explained(self, failure: StepFailed, run: Callable[..., Any]) -> StepFailed:
         """The failure as the generic kernel reports it, for a step whose own one filled given memory."""
         position = self._position.get(id(failure.step))
@@ -166,9 +171,7 @@ class Frames:
 
         return CallRows(self._program, views, self._binder, self._wanted, self._lasting, self._into)
 
-    def _end(
-        self, number: int, rows: list[Row], straights: Any, filled: set[int], views: dict[int, Any]
-    ) -> list[Row]:
+    def _end(self, number: int, rows: list[Row], straights: Any, filled: set[int], views: dict[int, Any]) -> list[Row]:
         """The rows of a part that has no more steps."""
         copies = self._copies if number == len(self._ends) - 2 else {}
         offsets = self._memory.offsets

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -12,6 +13,8 @@ from scopert.backend import Loop, Step, StepFailed
 from scopert_numpy.frames import Frame, Frames
 from scopert_numpy.planned import LARGEST_POOL
 from scopert_numpy.steps import Binder, current_trace, run_rows, run_traced
+
+_LOG = logging.getLogger("scopert")
 
 
 def loop(step: Step, binder: Binder) -> Callable[..., Any]:
@@ -61,6 +64,7 @@ class PlannedLoop:
     def __init__(self, body: Loop, binder: Binder) -> None:
         program = body.program
         assert program.memory is not None
+        binder.fused(program, repeated=True)
         self._check = binder.context.check
         self._feeds = program.feeds
         self._condition, self._results = body.condition, body.results
@@ -75,9 +79,41 @@ class PlannedLoop:
             program.feeds[len(body.following) :],
         )  # fmt: skip
         self._free: list[Frame] = []
+        self._body, self._binder = body, binder
+        # Where machine code runs whole iterations; None if the interpreter has to take part.
+        self._whole: list[Any] | None = []
+
+    def _iterated(self, inputs: Sequence[Any], out: Sequence[Any] | None) -> list[Any] | None:
+        """What machine code makes of the whole loop; None if the interpreter has to take part."""
+        if self._whole is None or current_trace() is not None:
+            return None
+        try:
+            whole = self._whole.pop()
+        except IndexError:
+            from scopert_numpy.native import unavailable
+
+            if unavailable() is not None:
+                self._whole = None
+                return None
+            from scopert_numpy.iterated import Iterated
+            from scopert_numpy.loop_rows import NoIterationsError
+
+            try:
+                whole = Iterated(self._body, self._binder, self._frames.rows)
+            except NoIterationsError as reason:
+                _LOG.debug("a loop is run by the interpreter, iteration by iteration: %s", reason)
+                self._whole = None
+                return None
+        made: list[Any] | None = whole(inputs, out)
+        if self._whole is not None and len(self._whole) < LARGEST_POOL:
+            self._whole.append(whole)
+        return made
 
     def __call__(self, *inputs: Any, out: Sequence[Any] | None = None) -> Any:
         """Runs the loop; results are copied to `out`, where that is not None."""
+        made = self._iterated(inputs, out)
+        if made is not None:
+            return made[0] if len(made) == 1 else tuple(made)
         try:
             frame = self._free.pop()
         except IndexError:

@@ -97,11 +97,11 @@ class Binder:
             rows.append((function, (*step.guards, *step.inputs), outputs, one, old, step))
         return rows
 
-    def fused(self, program: Program) -> FusedSteps:
-        """The FUSED steps of a program of this executable, compiled."""
+    def fused(self, program: Program, repeated: bool = False) -> FusedSteps:
+        """The FUSED steps of a program of this executable, compiled when they are first asked for."""
         found = self._fused.get(id(program))
         if found is None:
-            found = self._fused[id(program)] = FusedSteps(program)
+            found = self._fused[id(program)] = FusedSteps(program, repeated)
         return found
 
     def bind(self, program: Program, step: Step) -> Callable[..., Any]:
@@ -124,11 +124,9 @@ class Binder:
             function = _locked(function, self.context.write_lock)
         return _copying(function, len(step.outputs) == 1) if step.copies else function
 
-
     def _own_kernel(self, step: Step) -> Callable[..., Any]:
         function: Callable[..., Any] = select_kernel(step, np, self.context, self.kernels)
         return function
-
 
 
 _TRACING = threading.local()

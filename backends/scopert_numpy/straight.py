@@ -27,7 +27,7 @@ ANY, LASTING, ROW = range(3)
 #: After so many calls it is tried again whether sharing pays.
 _TRIES = 16
 #: Nanoseconds of shared jobs for which the workers are woken and kept awake.
-_WORTH_WAKING = 30_000.0
+WORTH_WAKING = 30_000.0
 
 
 def chunks_for(workers: Pool) -> Callable[[int, float], int]:
@@ -42,7 +42,7 @@ def chunks_for(workers: Pool) -> Callable[[int, float], int]:
     return chunks
 
 
-class _Choice:
+class Choice:
     """Whether sharing pays at present: on a busy machine a piece may wait long for a thread that does not run.
 
     Both ways compute the same to the bit. Now and then the slower one is tried again.
@@ -145,9 +145,9 @@ class Straight:
         self._arguments = (
             workers.native_state() if shared else 0, self._points.ctypes.data, len(points) // 3,
             ctypes.addressof(self._given), self._jobs.ctypes.data, len(jobs) // 4,
-            int(several and shared > _WORTH_WAKING),
+            int(several and shared > WORTH_WAKING),
         )  # fmt: skip
-        self._choice = _Choice() if self._arguments[0] and shared > _WORTH_WAKING else None
+        self._choice = Choice() if self._arguments[0] and shared > WORTH_WAKING else None
         self._alone = (0, *self._arguments[1:6], 0)
 
     @property

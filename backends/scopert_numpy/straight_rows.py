@@ -87,14 +87,15 @@ class StraightRows:
 
     def _outside(self, slot: int) -> None:
         """Notes that rows fill a slot."""
-        shape = _static(self._program.values[slot])
+        shape = static_shape(self._program.values[slot])
         if shape is not None:
             self._places[slot] = given_place(slot, shape, self._program.values[slot].dtype.np)
 
     def take(self, step: Step, row: Row, filled: set[int]) -> bool:
         """Puts a step into a straight if it can; `filled` are the slots whose places have been filled."""
-        if step.guards:
-            return False
+        return not step.guards and self._take(step, row, filled)
+
+    def _take(self, step: Step, row: Row, filled: set[int]) -> bool:
         if step.op == READ:
             return self._read(step, row)
         if step.outputs and step.outputs[0] in self._memory.views and step.inputs[0] in filled:
@@ -131,7 +132,7 @@ class StraightRows:
 
     def _pop(self, step: Step, row: Row) -> bool:
         """What is popped is an array from outside."""
-        if _static(self._program.values[step.outputs[0]]) is None:
+        if static_shape(self._program.values[step.outputs[0]]) is None:
             return False
         self._outside(step.outputs[0])
         self._ahead(row)
@@ -140,7 +141,7 @@ class StraightRows:
     def _read_element(self, step: Step, row: Row) -> bool:
         """What is read is an array from outside, if it can be read before the straight runs."""
         output = step.outputs[0]
-        if self._writes or step.inputs[1] in self._made_by or _static(self._program.values[output]) is None:
+        if self._writes or step.inputs[1] in self._made_by or static_shape(self._program.values[output]) is None:
             return False
         self._outside(output)
         self._ahead(row)
@@ -211,7 +212,11 @@ class StraightRows:
         shown = made if isinstance(made, (tuple, list)) else [made]
         found: list[Place] = []
         for slot, view in zip(step.outputs, shown, strict=True):
-            fits = isinstance(view, np.ndarray) and view.shape == _static(self._program.values[slot]) and view.size > 0
+            fits = (
+                isinstance(view, np.ndarray)
+                and view.shape == static_shape(self._program.values[slot])
+                and view.size > 0
+            )
             if not fits or not np.may_share_memory(view, source.view) or view.dtype != source.view.dtype:
                 return False
             found.append(source.part(view))
@@ -244,7 +249,7 @@ class StraightRows:
     def _work(self, step: Step, filled: set[int]) -> bool:
         """A step that there are jobs for."""
         inputs = [self._places.get(slot) for slot in step.inputs]
-        shapes = [_static(self._program.values[slot]) for slot in step.outputs]
+        shapes = [static_shape(self._program.values[slot]) for slot in step.outputs]
         if None in inputs or None in shapes:
             return False
         outputs: list[Place] = []
@@ -255,8 +260,8 @@ class StraightRows:
             dtype = self._program.values[slot].dtype.np
             if slot in self._views:
                 outputs.append(Place(self._views[slot]))
-            elif shape == () and slot not in self._elsewhere:
-                own[slot] = np.empty((), dtype)
+            elif self._keeps(slot, shape):
+                own[slot] = np.empty(shape, dtype)
                 outputs.append(Place(own[slot]))
             else:
                 new = self._handed.get(slot)
@@ -278,6 +283,10 @@ class StraightRows:
             elif slot in own:
                 self.known[slot] = own[slot]
         return True
+
+    def _keeps(self, slot: int, shape: tuple[int, ...]) -> bool:
+        """Whether memory of the frame's own is made for an output that has none in the workspace."""
+        return shape == () and slot not in self._elsewhere
 
     def _summed(self, step: Step, outputs: Sequence[Place]) -> list[Job] | None:
         """The jobs of a sum of matrix products: each product adds to what there is; None if it is no such sum."""
@@ -370,6 +379,18 @@ class StraightRows:
 
     def end_part(self, copies: Sequence[tuple[int, int]]) -> list[Row]:
         """The rows of a part of the program; at its end, slots are copied to the places of others."""
+        left = self._copy_variables(copies)
+        self._flush()
+        self._materialise(sorted(self._wanted | {source for _, source in left}))
+        if left:
+            copy = copier([self._views[slot] for slot, _ in left])
+            inputs = tuple([source for _, source in left])
+            self._rows.append((copy, inputs, (), False, (), self._program.steps[0]))
+        rows, self._rows = self._rows, []
+        return rows
+
+    def _copy_variables(self, copies: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Adds the jobs of copies between slots; returns the copies if there are no jobs for one of them."""
         left: list[tuple[int, int]] = []
         early: list[Job] = []
         late: list[Job] = []
@@ -394,17 +415,10 @@ class StraightRows:
             left, early, late = list(copies), [], []
         if late:
             self._parts.append((self._program.steps[0], early + late))
-        self._flush()
-        self._materialise(sorted(self._wanted | {source for _, source in left}))
-        if left:
-            copy = copier([self._views[slot] for slot, _ in left])
-            inputs = tuple([source for _, source in left])
-            self._rows.append((copy, inputs, (), False, (), self._program.steps[0]))
-        rows, self._rows = self._rows, []
-        return rows
+        return left
 
 
-def _static(value: Value) -> tuple[int, ...] | None:
+def static_shape(value: Value) -> tuple[int, ...] | None:
     """The shape of a value that machine code can read; None if it is not known, or no numbers."""
     shape, dtype = value.shape, value.dtype
     if shape is None or None in shape or dtype.is_ref or dtype.np.kind not in _KINDS:

@@ -121,6 +121,6 @@ def assembly(text: str) -> str:
     return str(_machine().emit_assembly(optimise(text)))
 
 
-def function(library: Library, name: str, arguments: Sequence[Any]) -> Any:
+def function(library: Library, name: str, arguments: Sequence[Any], result: Any = None) -> Any:
     """A function of a library as a callable that lets go of the interpreter lock while it runs."""
-    return ctypes.CFUNCTYPE(None, *arguments)(library.address(name))
+    return ctypes.CFUNCTYPE(result, *arguments)(library.address(name))

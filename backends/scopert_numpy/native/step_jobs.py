@@ -130,7 +130,7 @@ class StepJobs:
         made: list[Job] = []
         places = []
         for place in inputs:
-            dense = self._dense(place, made)
+            dense = self.dense(place, made)
             if dense is None:
                 return None
             places.append(dense)
@@ -140,7 +140,7 @@ class StepJobs:
             made.append(replace(job, table=table))
         return made
 
-    def _dense(self, place: Place, made: list[Job]) -> Place | None:
+    def dense(self, place: Place, made: list[Job]) -> Place | None:
         """The place itself or that of a contiguous copy, which a job makes."""
         if place.view.flags.c_contiguous:
             return place
@@ -166,7 +166,7 @@ class StepJobs:
         for place, flag in ((left, flags[0]), (right, flags[1])):
             factor = _factor(place.view)
             if factor is None:
-                dense = self._dense(place, made)
+                dense = self.dense(place, made)
                 if dense is None:
                     return None
                 place, factor = dense, _factor(dense.view)

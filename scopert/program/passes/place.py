@@ -21,8 +21,10 @@ SAME_MEMORY = frozenset({
 
 # What such steps get may outlive the run.
 _OUTSIDE = frozenset({STATEFUL, HOST})
-# They keep a copy of what is a view of other memory, such as a workspace.
-_COPIES_VIEWS = frozenset({"StackPushV2", "TensorArrayWriteV3"})
+# They keep a copy of what is a view of other memory, such as a workspace, or nothing of what they get.
+_COPIES_VIEWS = frozenset({
+    "StackPushV2", "TensorArrayWriteV3", "TensorArrayScatterV3", "TensorArrayReadV3", "TensorArrayGatherV3",
+})  # fmt: skip
 _EFFECTS = frozenset({STATEFUL, HOST, WRITES, READS})
 
 
