@@ -34,15 +34,17 @@ def test_every_index_once(pool: Pool) -> None:
 
 
 def test_threads_run_together(pool: Pool) -> None:
-    together = threading.Barrier(4, timeout=20)
-    pool.parallel_for(lambda lo, hi: together.wait(), 4)
+    together, met = threading.Barrier(4, timeout=20), []
+    pool.parallel_for(lambda lo, hi: met.append(together.wait()), 4)
+    assert sorted(met) == [0, 1, 2, 3]
 
 
 def test_sleeping_workers_wake_up(pool: Pool) -> None:
     for _ in range(3):
         time.sleep(0.05)
-        together = threading.Barrier(4, timeout=20)
-        pool.parallel_for(lambda lo, hi: together.wait(), 4)
+        together, met = threading.Barrier(4, timeout=20), []
+        pool.parallel_for(lambda lo, hi: met.append(together.wait()), 4)
+        assert sorted(met) == [0, 1, 2, 3]
 
 
 def test_errors_reach_the_caller(pool: Pool) -> None:
@@ -80,10 +82,16 @@ def test_grain(pool: Pool) -> None:
 
 
 def test_resting(pool: Pool) -> None:
-    pool.parallel_for(lambda lo, hi: None, 8)
+    seen = np.zeros(8, int)
+
+    def add(lo: int, hi: int) -> None:
+        seen[lo:hi] += 1
+
+    pool.parallel_for(add, 8)
     with pool.resting():
-        pool.parallel_for(lambda lo, hi: None, 8)
-    pool.parallel_for(lambda lo, hi: None, 8)
+        pool.parallel_for(add, 8)
+    pool.parallel_for(add, 8)
+    assert (seen == 3).all()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
