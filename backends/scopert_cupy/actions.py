@@ -6,11 +6,13 @@ split the batches: kernels over arrays (``eager``), kernels over host objects (`
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any, TypeAlias, cast
 
 from scopert.backend import Origin, Program, Step, Value
+from scopert.program.trips import Counters
 from scopert_cupy.arena import SCRATCH, Regions, Spot
 from scopert_cupy.command import Emitted, Operand, Parameter, Table
 
@@ -41,13 +43,75 @@ class Work:
         return Spot(found.base, found.offset + operand.offset) if operand.offset else found
 
 
+#: From a place to another one: target, source, and bytes.
+Move: TypeAlias = tuple[Spot, Spot, int]
+
+
+@dataclass(slots=True)
+class Repeated:
+    """A loop as commands, where it is known how often it repeats.
+
+    Attributes
+    ----------
+    step : Step
+    scope : Scope
+        The body.
+    count : int
+    before : list of Move
+        What the loop is given, to the places of its variables.
+    deciding, repeated, last : list of Work and Repeated
+        The parts of the body, as `Loop` says.
+    moves : list of Move
+        What makes the next values of the variables their values.
+    after : list of Move
+        The results, to their places outside.
+    """
+
+    step: Step
+    scope: Scope
+    count: int
+    before: list[Move]
+    deciding: list[Work | Repeated]
+    repeated: list[Work | Repeated]
+    last: list[Work | Repeated]
+    moves: list[Move]
+    after: list[Move]
+
+    def sequence(self) -> Iterator[Work | Repeated | Move]:
+        """All in the order in which they run."""
+        yield from self.before
+        for _ in range(self.count):
+            yield from self.deciding
+            yield from self.repeated
+            yield from self.moves
+        yield from self.deciding
+        yield from self.last
+        yield from self.after
+
+    def parts(self) -> list[Work | Repeated]:
+        """What it is made of, each once."""
+        return [*self.deciding, *self.repeated, *self.last]
+
+    @property
+    def commands(self) -> int:
+        """How many there are, moves included."""
+        around = len(self.before) + len(self.after) + sum(commands_of(work) for work in (*self.deciding, *self.last))
+        each = sum(commands_of(work) for work in (*self.deciding, *self.repeated))
+        return around + self.count * (each + len(self.moves))
+
+
+def commands_of(work: Work | Repeated) -> int:
+    """How many commands a step is."""
+    return work.commands if isinstance(work, Repeated) else len(work.emitted.commands)
+
+
 @dataclass(slots=True)
 class Batch:
     """Neighbouring steps as commands.
 
     Attributes
     ----------
-    works : list of Work
+    works : list of Work and Repeated
     guards : tuple of int
         Slots; it runs if none of them is dead.
     needs : dict
@@ -61,7 +125,7 @@ class Batch:
     """
 
     guards: tuple[int, ...]
-    works: list[Work] = field(default_factory=list)
+    works: list[Work | Repeated] = field(default_factory=list)
     needs: dict[int, Step] = field(default_factory=dict)
     marks: dict[int, None] = field(default_factory=dict)
     touches: bool = False
@@ -86,15 +150,18 @@ class LoopAction:
 
     Attributes
     ----------
-    moves : list of (target, source, nbytes)
+    moves : list of Move
         What makes the next values of the loop's variables their values, in order.
+    counters : Counters or None
+        The numbers that decide how often it repeats; None if there is more to it.
     """
 
     step: Step
     guards: tuple[int, ...]
     scope: Scope
     parts: tuple[list[Action], list[Action], list[Action]]
-    moves: list[tuple[Spot, Spot, int]] = field(default_factory=list)
+    moves: list[Move] = field(default_factory=list)
+    counters: Counters | None = None
     engine: str = "loop"
 
 
@@ -158,11 +225,15 @@ class Plan:
     def works(self) -> list[Work]:
         """The commands of all batches, those in loops too."""
         found: list[Work] = []
-        waiting: list[Action] = list(self.top.actions)
+        waiting: list[Action | Work | Repeated] = list(self.top.actions)
         while waiting:
             action = waiting.pop(0)
-            if isinstance(action, Batch):
-                found += action.works
+            if isinstance(action, Work):
+                found.append(action)
+            elif isinstance(action, Batch):
+                waiting = [*action.works, *waiting]
+            elif isinstance(action, Repeated):
+                waiting = [*action.parts(), *waiting]
             elif isinstance(action, LoopAction):
                 waiting = [*action.parts[0], *action.parts[1], *action.parts[2], *waiting]
         return found

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from scopert.backend import RunContext, ShapesChanged
-from scopert_cupy.actions import Action, Batch, LoopAction, Plan, Scope, Single, Work
+from scopert_cupy.actions import Action, Batch, LoopAction, Move, Plan, Repeated, Scope, Single, Work
 from scopert_cupy.arena import CONSTANTS, SCRATCH, VARIABLES, Arena, Spot
 from scopert_cupy.capture import Call, Segment
 from scopert_cupy.command import Copy, Fill, Gemm, Launch, Operand, Operate
@@ -54,14 +54,15 @@ class Compiled:
 class BoundBatch:
     """A batch with addresses."""
 
-    def __init__(
-        self, bindings: Bindings, state: State, batch: Batch, moves: Sequence[tuple[Spot, Spot, int]] = ()
-    ) -> None:
+    def __init__(self, bindings: Bindings, state: State, batch: Batch, moves: Sequence[Move] = ()) -> None:
         self.batch = batch
         self.state = state
         self.moves = moves
         self.outputs = tuple([slot for work in batch.works for slot in work.step.outputs])
         self.staging = Staging(bindings.device, bindings.clock, batch.nbytes) if batch.block is not None else None
+        for work in batch.works:
+            if isinstance(work, Repeated):
+                bindings.add_states(work)
         self.bind(bindings)
 
     def bind(self, bindings: Bindings) -> None:
@@ -73,10 +74,7 @@ class BoundBatch:
             self.starts.append(len(calls))
             calls += bindings.calls(work)
         self.starts.append(len(calls))
-        calls += [
-            (bindings.device.copy, (bindings.address(target), bindings.address(source), nbytes))
-            for target, source, nbytes in self.moves
-        ]
+        calls += [bindings.move(move) for move in self.moves]
         self.segment = Segment(bindings.device, calls)
 
 
@@ -162,8 +160,22 @@ class Bindings:
         """Where a place is now."""
         return self.bases[spot.base] + spot.offset
 
-    def calls(self, work: Work) -> list[Call]:
+    def add_states(self, work: Repeated) -> None:
+        """States for what a loop repeats, where a step that refuses its inputs finds them."""
+        self.state_of(work.scope)
+        for inner in work.parts():
+            if isinstance(inner, Repeated):
+                self.add_states(inner)
+
+    def move(self, move: Move) -> Call:
+        """A copy from a place to another one."""
+        target, source, nbytes = move
+        return self.device.copy, (self.address(target), self.address(source), nbytes)
+
+    def calls(self, work: Work | Repeated) -> list[Call]:
         """The commands of a step as calls of the device."""
+        if isinstance(work, Repeated):
+            return self._calls_of_loop(work)
         device, compiled = self.device, self.compiled
         for table, spot in work.tables:
             entries = [self.address(work.spot(e)) if isinstance(e, Operand) else e for e in table.entries]
@@ -191,6 +203,20 @@ class Bindings:
                 made.append((device.operate, (compiled.operations[command.operation], addresses, self._beside)))
             else:
                 made.append((device.gemm, self._gemm_arguments(work, command)))
+        return made
+
+    def _calls_of_loop(self, loop: Repeated) -> list[Call]:
+        """The same calls in every iteration, made once."""
+        known: dict[int, list[Call]] = {}
+        made: list[Call] = []
+        for work in loop.sequence():
+            if isinstance(work, tuple):
+                made.append(self.move(work))
+                continue
+            calls = known.get(id(work))
+            if calls is None:
+                calls = known[id(work)] = self.calls(work)
+            made += calls
         return made
 
     def _gemm_arguments(self, work: Work, gemm: Gemm) -> tuple[Any, ...]:

@@ -20,7 +20,7 @@ from scopert.ops.row_memory import RowMemory
 from scopert.ops.stack_ops import Stack
 from scopert.ops.tensor_array_store import TensorArrayStore
 from scopert.program.rewrite import Rewriter, rewrite
-from scopert.program.trips import Counters, is_number, trips
+from scopert.program.trips import count_loops
 from scopert_cupy.arena import aligned
 from scopert_cupy.device import Facts
 from scopert_cupy.emit import Emitter, Request, emit
@@ -172,8 +172,8 @@ def hold(program: Program, facts: Facts, table: Mapping[str, Emitter]) -> Progra
     """The program whose arrays and stacks are memory, where they can be; to be laid out anew."""
     if not any(step.op in _MAKES for step in program.steps) and not any(step.op == LOOP for step in program.steps):
         return program
-    follower = _Follower()
-    follower.walk(program, {}, {}, {})
+    follower = _Follower(program)
+    follower.walk(program, {}, {})
     found: dict[tuple[int, tuple[int, ...]], Held] = {}
     blocks: dict[_Key, int] = {}
     for root in follower.roots:
@@ -191,12 +191,11 @@ def hold(program: Program, facts: Facts, table: Mapping[str, Emitter]) -> Progra
 class _Follower:
     """Goes through a program and its loops, and notes where handles go."""
 
-    def __init__(self) -> None:
+    def __init__(self, program: Program) -> None:
         self.roots: list[_Root] = []
+        self._trips = count_loops(program)
 
-    def walk(
-        self, program: Program, handles: dict[int, _Part], known: dict[int, Any], repeats: dict[_Root, tuple[int, bool]]
-    ) -> None:
+    def walk(self, program: Program, handles: dict[int, _Part], repeats: Mapping[_Root, tuple[int, bool]]) -> None:
         """One program.
 
         Parameters
@@ -204,14 +203,9 @@ class _Follower:
         program : Program
         handles : dict
             Slot -> what it is the handle of.
-        known : dict
-            Slot -> the number that it holds.
-        repeats : dict
+        repeats : mapping
             Stack -> how often this program runs in its life at most, and whether just as often.
         """
-        known.update(
-            {slot: array[()] for slot, array in program.constants.items() if is_number(program.values[slot])}
-        )  # fmt: skip
         for slot, part in handles.items():
             part.root.slots.append((program, slot))
         for step in program.steps:
@@ -220,7 +214,7 @@ class _Follower:
             if step.op in _MAKES:
                 self._make(program, step, handles)
             elif isinstance(step.body, Loop):
-                self._loop(step, step.body, handles, known, repeats)
+                self._loop(step, step.body, handles, repeats)
             else:
                 self._use(program, step, handles, repeats)
         self._lose(handles, [fetch.slot for fetch in program.fetches])
@@ -243,9 +237,8 @@ class _Follower:
         root.slots.append((program, step.outputs[0]))
 
     def _loop(
-        self, step: Step, loop: Loop, handles: dict[int, _Part], known: dict[int, Any],
-        repeats: dict[_Root, tuple[int, bool]],
-    ) -> None:  # fmt: skip
+        self, step: Step, loop: Loop, handles: dict[int, _Part], repeats: Mapping[_Root, tuple[int, bool]]
+    ) -> None:
         program, changing = loop.program, len(loop.following)
         self._lose(handles, step.inputs[:changing])
         inside = {
@@ -253,23 +246,13 @@ class _Follower:
             for inner, slot in zip(program.feeds[changing:], step.inputs[changing:], strict=True)
             if slot in handles
         }
-        found = trips(Counters(loop), [known.get(slot) for slot in step.inputs])
-        if found is not None and found.exact and not step.guards:
-            known.update({
-                slot: value for slot, value in zip(step.outputs, found.results, strict=True) if value is not None
-            })  # fmt: skip
+        found = self._trips.get(step)
         times = {}
         for part in inside.values():
             count, exact = repeats.get(part.root, (1, True))
-            if found is None:
-                times[part.root] = (-1, False)
-            else:
-                times[part.root] = (count * found.count if count >= 0 else -1, exact and found.exact)
-        own = {
-            inner: known[slot] for inner, slot in zip(program.feeds[changing:], step.inputs[changing:], strict=True)
-            if slot in known
-        }  # fmt: skip
-        self.walk(program, inside, own, times)
+            known = found is not None and count >= 0
+            times[part.root] = (count * found.count, exact and found.exact) if found and known else (-1, False)
+        self.walk(program, inside, times)
         self._lose(inside, (*loop.following, *loop.results, loop.condition))
 
     def _use(

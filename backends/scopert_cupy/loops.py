@@ -1,4 +1,8 @@
-"""Loops: the body's batches are launched, or replayed, once an iteration; the host reads the condition."""
+"""Loops: the body's batches are launched, or replayed, once an iteration.
+
+Where whole numbers decide how often (a counter, a limit), the host counts along, and waits for the device at most once,
+for what these numbers are before the loop. Else it reads the condition in each iteration.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,10 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
+import numpy as np
+
 from scopert.backend import DEAD, Loop, TraceRow
+from scopert.program.trips import Count, is_number
 from scopert_cupy.bound import Bound, BoundLoop
 
 
@@ -30,23 +37,49 @@ def run_loop(
                 inner.values[slot] = DEAD
             else:
                 inner.take(slot, outer, source)
+        count = _count(bound)
+    counters = bound.action.counters
+    needs_deciding = counters is None or not counters.decide_only()
     while True:
         check()
-        for action in deciding:
-            act(action, trace)
-        with lock:
-            goes_on = bool(inner.on_host(body.condition))
+        goes_on = None if count is None else count.goes_on()
+        if goes_on is None or needs_deciding:
+            for action in deciding:
+                act(action, trace)
+        if goes_on is None:
+            count = None
+            with lock:
+                goes_on = bool(inner.on_host(body.condition))
         if not goes_on:
             break
         for action in repeated:
             act(action, trace)
         with lock:
             _move(inner, changing, body.following)
+        if count is not None:
+            count.advance()
     for action in last:
         act(action, trace)
     with lock:
         for slot, source in zip(step.outputs, body.results, strict=True):
             outer.take(slot, inner, source)
+        if count is not None:  # what follows may be a loop that counts these
+            known = zip(step.outputs, count.results(), strict=True)
+            outer.host.update({slot: value for slot, value in known if value is not None})
+
+
+def _count(bound: BoundLoop) -> Count | None:
+    """What decides how often the loop repeats, if that is numbers."""
+    counters, outer = bound.action.counters, bound.state
+    if counters is None:
+        return None
+    inputs: list[Any] = []
+    for position, slot in enumerate(bound.action.step.inputs):
+        is_needed = position in counters.needed and outer.values[slot] is not DEAD
+        found = outer.on_host(slot) if is_needed else outer.host.get(slot)
+        known = found is not None and is_number(outer.program.values[slot])
+        inputs.append(np.asarray(found)[()] if known else None)
+    return Count(counters, inputs)
 
 
 def _move(inner: Any, changing: tuple[int, ...], following: tuple[int, ...]) -> None:

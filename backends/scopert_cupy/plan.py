@@ -21,6 +21,7 @@ from scopert.backend import (
     Together,
     Value,
 )
+from scopert.program.trips import Counters, Trips, count_loops
 from scopert_cupy.actions import (
     Action,
     Batch,
@@ -41,6 +42,7 @@ from scopert_cupy.emit import Emitter
 from scopert_cupy.engines import CONTROL, MERGES, READS_VALUE, SWITCHES, Choice, choose, is_handle
 from scopert_cupy.into_variables import ASSIGNS, IntoVariables
 from scopert_cupy.passes import improved
+from scopert_cupy.repeated import repeated, touches_variables
 from scopert_cupy.settled import settled
 
 #: Handles stay what they are through these.
@@ -63,6 +65,7 @@ class _Planner:
         self._known_tables: dict[int, tuple[Spot, Any]] = {}
         self._parameters: list[tuple[Parameter, Origin, Spot]] = []
         self.statuses: list[tuple[Spot, Work, Scope]] = []
+        self.trips: dict[Step, Trips] = {}
         self.trusts = True
 
     def plan(self, program: Program) -> Plan:
@@ -71,6 +74,7 @@ class _Planner:
         program = self._with_variables(improved(settled(program), self._facts, self._table), {})
         if self.trusts:
             program = distinct_rows(program, self._facts, self._table)
+        self.trips = count_loops(program)
         scope = _ScopePlanner(self, program, top=True)
         scope.place_feeds()
         sent = self._regions.sizes[FEEDS]
@@ -317,7 +321,7 @@ class _ScopePlanner:
             engine, emitted, why = self._engines[position]
             guards = tuple(sorted(frozenset[int]().union(*[self._roots.get(s, frozenset()) for s in step.guards])))
             if engine == "loop":
-                made.append(self._loop(step, guards))
+                self._add_loop(made, step, guards)
             elif emitted is None:
                 made.append(Single(step, engine, guards, why))
             else:
@@ -397,7 +401,28 @@ class _ScopePlanner:
                     copies.append(Copy(Operand("output", output), Operand("input", source), nbytes))
         return replace(emitted, commands=(*emitted.commands, *copies)) if copies else emitted
 
-    def _loop(self, step: Step, guards: tuple[int, ...]) -> LoopAction:
+    def _add_loop(self, made: list[Action], step: Step, guards: tuple[int, ...]) -> None:
+        """A loop among the commands around it, or by itself."""
+        action, wanted = self._loop(step, guards)
+        found = repeated(action, self.scope, self._planner.trips.get(step), wanted)
+        if found is None:
+            made.append(action)
+            return
+        last = made[-1] if made else None
+        if not (isinstance(last, Batch) and last.guards == guards):
+            last = Batch(guards)
+            made.append(last)
+        last.works.append(found)
+        last.touches = last.touches or touches_variables([*found.before, *found.moves, *found.after])
+        for inner in (inner for part in action.parts for inner in part if isinstance(inner, Batch)):
+            last.touches = last.touches or inner.touches
+            for number, needing in inner.needs.items():
+                if number not in last.marks:
+                    last.needs.setdefault(number, needing)
+            last.marks.update(inner.marks)
+
+    def _loop(self, step: Step, guards: tuple[int, ...]) -> tuple[LoopAction, set[int]]:
+        """The loop, and which slots of its body commands use."""
         body = step.body
         assert isinstance(body, Loop)
         changing = len(body.following)
@@ -421,7 +446,9 @@ class _ScopePlanner:
         ends = (0, body.decided, body.repeated, len(program.steps))
         parts = tuple([inner_plan.actions(ends[k], ends[k + 1]) for k in range(3)])
         moves = inner_plan.moves(body, changing)
-        return LoopAction(step, guards, inner_plan.scope, cast(Any, parts), moves)
+        counters = Counters(body)
+        found = counters if counters.suffices else None
+        return LoopAction(step, guards, inner_plan.scope, cast(Any, parts), moves, found), inner_plan._wanted
 
     def moves(self, body: Loop, changing: int) -> list[tuple[Spot, Spot, int]]:
         """Copies from the next values of a loop's variables to their places.

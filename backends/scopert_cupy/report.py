@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from scopert.backend import bytes_by_scope, bytes_text
-from scopert_cupy.actions import Action, Batch, LoopAction, Single, nbytes_of
+from scopert_cupy.actions import Action, Batch, LoopAction, Repeated, Single, Work, commands_of, nbytes_of
 from scopert_cupy.arena import CONSTANTS
 
 if TYPE_CHECKING:
@@ -67,11 +67,10 @@ def _lines(action: Action, head: str, state: str = "") -> Iterator[str]:
         f"  [{state}]" if state else ""
     )
     if isinstance(action, Batch):
-        count = sum(len(work.emitted.commands) for work in action.works)
+        count = sum(commands_of(work) for work in action.works)
         yield f"{head}  {_plural(len(action.works), 'step')}, {_plural(count, 'command')}{note}"
         for work in action.works:
-            names = ", ".join(type(command).__name__.lower() for command in work.emitted.commands)
-            yield _row(head, work.engine, work.step.op, work.step.origin.name, names)
+            yield from _work_lines(work, head)
     elif isinstance(action, Single):
         yield f"{head}  by itself{note}"
         yield _row(head, action.engine, action.step.op, action.step.origin.name, action.why)
@@ -80,6 +79,16 @@ def _lines(action: Action, head: str, state: str = "") -> Iterator[str]:
         for name, part in zip(("decide", "repeat", "end"), action.parts, strict=True):
             for number, inner in enumerate(part, 1):
                 yield from _lines(inner, f"{head}  {name} {number}")
+
+
+def _work_lines(work: Work | Repeated, head: str) -> Iterator[str]:
+    if isinstance(work, Work):
+        names = ", ".join(type(command).__name__.lower() for command in work.emitted.commands)
+        yield _row(head, work.engine, work.step.op, work.step.origin.name, names)
+        return
+    yield _row(head, "loop", f"{work.count} times", work.step.origin.name, _plural(commands_of(work), "command"))
+    for inner in work.parts():
+        yield from _work_lines(inner, head + "    ")
 
 
 def _row(head: str, engine: str, op: str, name: str, note: str) -> str:

@@ -7,7 +7,7 @@ a condition that is known in part may still end the loop, which gives a bound.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,8 @@ import numpy as np
 from scopert.graph.kernel import bind
 from scopert.graph.opdef import ELEMENTWISE
 from scopert.program.expression import Fused
-from scopert.program.ir import Loop, Step, Value
+from scopert.program.ir import Loop, Program, Step, Value
+from scopert.program.passes.place import SAME_MEMORY
 from scopert.program.uses import is_pure
 
 _PRIMITIVES: dict[str, Callable[..., Any]] = {
@@ -47,6 +48,8 @@ class Counters:
     loop : Loop
     needed : frozenset of int
         Positions of the loop's inputs that the condition may depend on, through any number of iterations.
+    suffices : bool
+        The condition follows from them.
     """
 
     def __init__(self, loop: Loop) -> None:
@@ -62,11 +65,12 @@ class Counters:
         }
         self.functions: dict[Step, Callable[..., Any]] = {}
         self._position = {slot: position for position, slot in enumerate(program.feeds)}
+        self.suffices = True
         self.needed = self._found_needed()
 
     def _found_needed(self) -> frozenset[int]:
         found: set[int] = set()
-        seen: set[int] = set()
+        seen: set[int] = set(self.constants)
         waiting = [self.loop.condition]
         while waiting:
             slot = waiting.pop()
@@ -79,9 +83,18 @@ class Counters:
                 if position < len(self.loop.following):
                     waiting.append(self.loop.following[position])
             made = self.makers.get(slot)
-            if made is not None:
+            if made is not None and self._can_compute(slot, made[1]):
                 waiting += operands(made[1], made[2])
+            elif slot not in self._position or not is_number(self.loop.program.values[slot]):
+                self.suffices = False
         return frozenset(found)
+
+    def _can_compute(self, slot: int, step: Step) -> bool:
+        return (
+            (isinstance(step.body, Fused) or _has_plain_kernel(step))
+            and is_pure(step)
+            and is_number(self.loop.program.values[slot])
+        )
 
     def decide_only(self) -> bool:
         """Whether what leads to the condition serves nothing else."""
@@ -90,6 +103,10 @@ class Counters:
         others = {slot for step in program.steps[loop.decided :] for slot in (*step.inputs, *step.guards)}
         pure = all(is_pure(step) for step in program.steps[: loop.decided])
         return pure and made.isdisjoint((*others, *loop.following, *loop.results))
+
+
+def _has_plain_kernel(step: Step) -> bool:
+    return step.kernel is not None and (ELEMENTWISE in step.traits or step.op in SAME_MEMORY)
 
 
 def operands(step: Step, number: int) -> list[int]:
@@ -174,12 +191,13 @@ class Count:
             return None
         if isinstance(step.body, Fused):
             return self._node(step, step.body, step.body.stores[number].node, position, {})
-        if step.kernel is None or ELEMENTWISE not in step.traits:
+        if not _has_plain_kernel(step):
             return None
         inputs = [self._value(slot, position) for slot in step.inputs]
         if None in inputs:
             decisive = _DECISIVE.get(step.op)
             return np.bool_(decisive) if decisive is not None and decisive in inputs else None
+        assert step.kernel is not None
         function = self._counters.functions.get(step)
         if function is None:
             function = self._counters.functions[step] = bind(step.kernel, step.keywords, np, step.origin)
@@ -247,3 +265,32 @@ def trips(counters: Counters, inputs: Sequence[Any], largest: int = 4096) -> Tri
         if not count.advance():
             return None
     return None
+
+
+def count_loops(program: Program, known: Mapping[int, Any] | None = None) -> dict[Step, Trips]:
+    """How often the loops of a program repeat, those in loops too; what is not known is left out.
+
+    Parameters
+    ----------
+    program : Program
+    known : mapping, optional
+        Numbers that slots hold besides its constants.
+    """
+    numbers = dict(known or {})
+    numbers |= {slot: array[()] for slot, array in program.constants.items() if is_number(program.values[slot])}
+    found: dict[Step, Trips] = {}
+    for step in program.steps:
+        loop = step.body
+        if not isinstance(loop, Loop):
+            continue
+        inputs = [numbers.get(slot) for slot in step.inputs]
+        made = trips(Counters(loop), inputs)
+        if made is not None:
+            found[step] = made
+            if made.exact and not step.guards:
+                results = zip(step.outputs, made.results, strict=True)
+                numbers |= {slot: value for slot, value in results if value is not None}
+        changing = len(loop.following)
+        alike = zip(loop.program.feeds[changing:], inputs[changing:], strict=True)
+        found |= count_loops(loop.program, {slot: value for slot, value in alike if value is not None})
+    return found

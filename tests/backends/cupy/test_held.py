@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from scopert_cupy import nvrtc
-from scopert_cupy.actions import Batch, LoopAction, Single
+from scopert_cupy import nvrtc, repeated
+from scopert_cupy.actions import Batch, LoopAction, Repeated, Single
 from scopert_cupy.command import Launch
 
 import scopert as tf
@@ -59,12 +59,6 @@ def _alone(executable):
     return {action.step.op for action in _all_actions(executable) if isinstance(action, Single)}
 
 
-def _is_one_segment(executable):
-    for action in _all_actions(executable):
-        if isinstance(action, LoopAction):
-            assert [[type(inner) for inner in part] for part in action.parts if part] in ([[Batch]], [[Batch], [Batch]])
-
-
 def _recurrent(cell, lengths=None, **keywords):
     def build():
         x = tf.placeholder(tf.float32, [None, None, 3])
@@ -78,9 +72,20 @@ def _recurrent(cell, lengths=None, **keywords):
 
 @pytest.mark.parametrize("cell", [tf.nn.rnn_cell.BasicLSTMCell, tf.nn.rnn_cell.GRUCell, tf.nn.rnn_cell.BasicRNNCell])
 def test_a_recurrent_layer_trains_without_a_step_by_itself(cell):
+    """It is one segment: the loops are recorded as often as they repeat."""
     executable = _recurrent(lambda: cell(5))
+    (batch,) = executable.plan.top.actions
+    assert isinstance(batch, Batch) and len([work for work in batch.works if isinstance(work, Repeated)]) == 2
+
+
+def test_a_long_recurrent_layer_is_one_segment_for_each_loop(monkeypatch):
+    monkeypatch.setattr(repeated, "LARGEST", 20)
+    executable = _recurrent(lambda: tf.nn.rnn_cell.GRUCell(5))
     assert not _alone(executable)
-    _is_one_segment(executable)
+    loops = [action for action in executable.plan.top.actions if isinstance(action, LoopAction)]
+    assert len(loops) == 2
+    for loop in loops:
+        assert [[type(inner) for inner in part] for part in loop.parts] == [[Batch], [Batch], []]
 
 
 def test_sequences_of_several_lengths():

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from scopert_cupy.actions import Batch, LoopAction
+from scopert_cupy import repeated
+from scopert_cupy.actions import Batch, LoopAction, Repeated
 
 import scopert as tf
 
@@ -16,7 +17,9 @@ def _both(build, feeds=()):
             with tf.Session(backend=backend) as session:
                 if tf.global_variables():
                     session.run(tf.global_variables_initializer())
-                found[backend] = [session.run(tensors, dict(zip(fed, values, strict=True))) for values in feeds or [()] * 3]
+                found[backend] = [
+                    session.run(tensors, dict(zip(fed, values, strict=True))) for values in feeds or [()] * 3
+                ]
     for one, other in zip(found["cupy"], found["numpy"], strict=True):
         tf.nest.assert_same_structure(one, other)
         for a, b in zip(tf.nest.flatten(one), tf.nest.flatten(other), strict=True):
@@ -28,23 +31,94 @@ def _both(build, feeds=()):
     return found["cupy"]
 
 
-def test_a_loop_replays_its_body(device):
-    x = tf.placeholder(tf.float32, [16])
-    _, y = tf.while_loop(lambda i, y: i < 20, lambda i, y: (i + 1, tf.cumsum(y) * 0.25), [0, x])
-    with tf.Session(backend="cupy") as session:
-        feeds = {x: np.ones(16)}
-        first = session.run(y, feeds)
-        replays, launches = device.count("replay"), device.count("launch")
-        assert (session.run(y, feeds) == first).all()
-        assert replays() >= 20 and launches() <= 21
-        executable = session.executable(y, feeds)
-    (loop,) = [action for action in executable.plan.top.actions if isinstance(action, LoopAction)]
-    assert [[type(action) for action in part] for part in loop.parts] == [[Batch], [Batch], []]
+def _halvings(condition):
+    """A loop, what it computes of ones, and what is fed."""
+    x, n = tf.placeholder(tf.float32, [16]), tf.placeholder(tf.int32, [])
+    _, y = tf.while_loop(lambda i, y: condition(i, n, y), lambda i, y: (i + 1, tf.cumsum(y) * 0.25), [0, x])
     value = np.ones(16)
     for _ in range(20):
         value = np.cumsum(value) * 0.25
+    return y, {x: np.ones(16), n: 20}, value
+
+
+def test_a_loop_of_known_length_is_recorded_as_often(device):
+    y, feeds, value = _halvings(lambda i, n, y: i < 20)
+    with tf.Session(backend="cupy") as session:
+        first = session.run(y, feeds)
+        replays, launches = device.count("replay"), device.count("launch")
+        session.run(y, feeds)
+        recorded = launches()
+        assert recorded == 20 * 3  # counter, sum and product, but no condition
+        assert (session.run(y, feeds) == first).all()
+        assert replays() == 2 and launches() == recorded
+        executable = session.executable(y, feeds)
+    (batch,) = executable.plan.top.actions
+    (loop,) = batch.works
+    assert isinstance(loop, Repeated) and loop.count == 20 and not loop.deciding
+    np.testing.assert_allclose(first, value, rtol=1e-5)
+    assert "loop       20 times" in str(executable)
+
+
+def test_a_loop_whose_length_is_fed_is_counted_on_the_host(device):
+    y, feeds, value = _halvings(lambda i, n, y: i < n)
+    with tf.Session(backend="cupy") as session:
+        first = session.run(y, feeds)
+        replays, launches, waits = [device.count(call) for call in ("replay", "launch", "synchronize")]
+        assert (session.run(y, feeds) == first).all()
+        assert replays() == 20 and launches() == 0  # nobody needs the condition
+        assert waits() <= 2  # for what is fetched, not for conditions
+        executable = session.executable(y, feeds)
+    (loop,) = [action for action in executable.plan.top.actions if isinstance(action, LoopAction)]
+    assert [[type(action) for action in part] for part in loop.parts] == [[Batch], [Batch], []]
     np.testing.assert_allclose(first, value, rtol=1e-5)
     assert "loop" in str(executable) and "repeat 1  " in str(executable)
+
+
+def test_a_loop_that_floats_decide_reads_its_condition(device):
+    y, feeds, value = _halvings(lambda i, n, y: tf.reduce_sum(y) > float(_sum_behind(19)))
+    with tf.Session(backend="cupy") as session:
+        first = session.run(y, feeds)
+        waits = device.count("synchronize")
+        assert (session.run(y, feeds) == first).all()
+        assert waits() >= 20
+    np.testing.assert_allclose(first, value, rtol=1e-5)
+
+
+def test_a_long_loop_is_not_unrolled(device, monkeypatch):
+    monkeypatch.setattr(repeated, "LARGEST", 40)
+    y, feeds, value = _halvings(lambda i, n, y: i < 20)
+    with tf.Session(backend="cupy") as session:
+        session.run(y, feeds)
+        replays, waits = device.count("replay"), device.count("synchronize")
+        np.testing.assert_allclose(session.run(y, feeds), value, rtol=1e-5)
+        assert replays() == 20 and waits() <= 2
+
+
+def test_a_counter_that_a_loop_gives_is_known_to_the_next(device):
+    """As the gradient's loop counts down what the loop itself has counted."""
+    n = tf.placeholder(tf.int32, [])
+    count, y = tf.while_loop(lambda i, y: i < n, lambda i, y: (i + 1, tf.sin(y)), [0, tf.ones([4])])
+    _, z = tf.while_loop(lambda i, z: i > 0, lambda i, z: (i - 1, tf.cos(z)), [count, y])
+    with tf.Session(backend="cupy") as session:
+        session.run(z, {n: 9})
+        waits = device.count("synchronize")
+        found = session.run(z, {n: 9})
+        assert waits() <= 2
+    value = np.ones(4)
+    for function in [np.sin] * 9 + [np.cos] * 9:
+        value = function(value)
+    np.testing.assert_allclose(found, value, rtol=1e-5)
+
+
+def _sum_behind(count):
+    """What the sum falls below in that iteration."""
+    value, sums = np.ones(16), []
+    for _ in range(count + 2):
+        sums.append(value.sum())
+        value = np.cumsum(value) * 0.25
+    peak = int(np.argmax(sums))
+    assert peak < count and sums[count] > sums[count + 1]
+    return (sums[count] + sums[count + 1]) / 2
 
 
 def test_variables_that_change_places():
@@ -91,7 +165,9 @@ def test_shapes_that_grow():
 
 def test_random_numbers_in_a_loop():
     def build():
-        _, y = tf.while_loop(lambda i, y: i < 4, lambda i, y: (i + 1, y + tf.random.uniform([3], seed=2)), [0, tf.zeros([3])])
+        _, y = tf.while_loop(
+            lambda i, y: i < 4, lambda i, y: (i + 1, y + tf.random.uniform([3], seed=2)), [0, tf.zeros([3])]
+        )
         return y, []
 
     _both(build)
@@ -172,7 +248,9 @@ def test_a_branch_that_writes_a_variable():
     def build():
         flag = tf.placeholder(tf.bool, [])
         v = tf.get_variable("v", [2], initializer=tf.zeros_initializer())
-        step = tf.cond(flag, lambda: tf.identity(tf.assign_add(v, [1.0, 2.0])), lambda: tf.identity(tf.assign_sub(v, [5.0, 5.0])))
+        step = tf.cond(
+            flag, lambda: tf.identity(tf.assign_add(v, [1.0, 2.0])), lambda: tf.identity(tf.assign_sub(v, [5.0, 5.0]))
+        )
         with tf.control_dependencies([step]):
             return [step, tf.identity(v)], [flag]
 
