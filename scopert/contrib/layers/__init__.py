@@ -1,28 +1,28 @@
 """Generated from the @public table by scopert/compat/namespace.py; do not edit."""
 # ruff: noqa
 
-from scopert.layers.contrib_layers import avg_pool2d as avg_pool2d
+from scopert.layers.contrib_convolution import avg_pool2d as avg_pool2d
+from scopert.layers.contrib_convolution import convolution as convolution
+from scopert.layers.contrib_convolution import convolution1d as conv1d
+from scopert.layers.contrib_convolution import convolution1d as convolution1d
+from scopert.layers.contrib_convolution import convolution2d as conv2d
+from scopert.layers.contrib_convolution import convolution2d as convolution2d
+from scopert.layers.contrib_convolution import convolution2d_transpose as conv2d_transpose
+from scopert.layers.contrib_convolution import convolution2d_transpose as convolution2d_transpose
+from scopert.layers.contrib_convolution import convolution3d as conv3d
+from scopert.layers.contrib_convolution import convolution3d as convolution3d
+from scopert.layers.contrib_convolution import max_pool2d as max_pool2d
+from scopert.layers.contrib_convolution import separable_convolution2d as separable_conv2d
+from scopert.layers.contrib_convolution import separable_convolution2d as separable_convolution2d
 from scopert.layers.contrib_layers import bias_add as bias_add
-from scopert.layers.contrib_layers import convolution as convolution
-from scopert.layers.contrib_layers import convolution1d as conv1d
-from scopert.layers.contrib_layers import convolution1d as convolution1d
-from scopert.layers.contrib_layers import convolution2d as conv2d
-from scopert.layers.contrib_layers import convolution2d as convolution2d
-from scopert.layers.contrib_layers import convolution2d_transpose as conv2d_transpose
-from scopert.layers.contrib_layers import convolution2d_transpose as convolution2d_transpose
-from scopert.layers.contrib_layers import convolution3d as conv3d
-from scopert.layers.contrib_layers import convolution3d as convolution3d
 from scopert.layers.contrib_layers import dropout as dropout
 from scopert.layers.contrib_layers import flatten as flatten
 from scopert.layers.contrib_layers import fully_connected as fully_connected
 from scopert.layers.contrib_layers import linear as linear
-from scopert.layers.contrib_layers import max_pool2d as max_pool2d
 from scopert.layers.contrib_layers import one_hot_encoding as one_hot_encoding
 from scopert.layers.contrib_layers import relu as relu
 from scopert.layers.contrib_layers import relu6 as relu6
 from scopert.layers.contrib_layers import repeat as repeat
-from scopert.layers.contrib_layers import separable_convolution2d as separable_conv2d
-from scopert.layers.contrib_layers import separable_convolution2d as separable_convolution2d
 from scopert.layers.contrib_layers import softmax as softmax
 from scopert.layers.contrib_layers import stack as stack
 from scopert.layers.contrib_normalization import batch_norm as batch_norm
