@@ -1,46 +1,26 @@
-"""Graphs: operations by name, collections, and the scopes in force while they are made."""
+"""Graphs: operations, made and looked up."""
 
 from __future__ import annotations
 
-import re
-import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from scopert.graph import lookup, source
+from scopert.graph.collected import Collected
 from scopert.graph.control import ControlDependencies, control_inputs_for
 from scopert.graph.device import canonical_name, merge_names
 from scopert.graph.dtypes import DType
+from scopert.graph.in_force import VALID_OP_NAME, InForce
 from scopert.graph.opdef import OpDef, find_op, unknown_op
 from scopert.graph.operation import Operation
 from scopert.graph.stack import enter_graph, get_default_graph
 from scopert.graph.tensor import Tensor
 from scopert.public import public
 
-_VALID_OP_NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\-/]*\Z").match
-_VALID_SCOPE_NAME = re.compile(r"[A-Za-z0-9_.\-/]*\Z").match
-
-
-class _Local(threading.local):
-    """What is in force in one thread."""
-
-    def __init__(self) -> None:
-        self.name: str | None = ""
-        self.control: list[ControlDependencies] = []
-        self.devices: list[Any] = []
-        self.colocation: list[Operation] = []
-        self.flow: Any = None
-        self.gradient_overrides: dict[str, str] = {}
-        self.kernel_labels: dict[str, str] = {}
-        self.attrs: dict[str, Any] = {}
-        self.container = ""
-        self.variable_creators: list[Callable[..., Any]] = []
-        self.original: Operation | None = None
-
 
 @public("Graph")
-class Graph:
+class Graph(InForce, Collected):
     """An append-only set of named operations.
 
     Operations are made by the functions of the library inside ``with graph.as_default():``.
@@ -67,87 +47,15 @@ class Graph:
     _tensor_type = Tensor
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
-        self._local = _Local()
-        self._names: dict[str, int] = {}
+        InForce.__init__(self)
+        Collected.__init__(self)
         self._ops: dict[str, Operation] = {}
         self._last_id = 0
         self._changes = 0
-        self._collections: dict[Any, list[Any]] = {}
-        self._finalized = False
         self._unfeedable: set[Tensor] = set()
         self._unfetchable: set[Operation] = set()
         self._scoped_state: dict[str, Any] = {}
         self.seed: int | None = None
-
-    # Names.
-
-    def unique_name(self, name: str, mark_as_used: bool = True) -> str:
-        """The full name that an operation called `name` would get here.
-
-        Parameters
-        ----------
-        name : str
-            A name below the current name scope.
-        mark_as_used : bool
-            Take it; otherwise only look.
-        """
-        scope = self._local.name
-        if scope:
-            name = f"{scope}/{name}"
-        return self._take_name(name, mark_as_used)
-
-    def _take_name(self, name: str, mark_as_used: bool = True) -> str:
-        names = self._names
-        key = name.lower()
-        with self._lock:
-            count = names.get(key, 0)
-            if mark_as_used:
-                names[key] = count + 1
-            if not count:
-                return name
-            candidate = f"{key}_{count}"
-            while candidate in names:
-                count += 1
-                candidate = f"{key}_{count}"
-            if mark_as_used:
-                names[candidate] = 1
-                names[key] = count + 1
-            return f"{name}_{count}"
-
-    def _open_scope(self, name: Any) -> tuple[str | None, str]:
-        """Enters a name scope; returns the one to go back to, and the new one with its slash."""
-        local = self._local
-        old = local.name
-        if not name:
-            local.name = None
-            return old, ""
-        if isinstance(name, bytes):
-            name = name.decode()
-        if not isinstance(name, str):
-            raise TypeError(f"a name scope is a string, got {name!r} of type {type(name).__name__}")
-        self._check_scope_name(name)
-        new = name[:-1] if name[-1] == "/" else self.unique_name(name)
-        local.name = new
-        return old, new + "/"
-
-    def _check_scope_name(self, name: str) -> None:
-        """Raises ValueError if a scope of this name cannot be opened here; an op's own scope is one too."""
-        if not (_VALID_SCOPE_NAME(name) if self._local.name else _VALID_OP_NAME(name)):
-            raise ValueError(f"'{name}' is not a valid scope name")
-
-    @contextmanager
-    def name_scope(self, name: Any) -> Iterator[str]:
-        """Opens a name scope of this graph; see ``tf.name_scope``."""
-        old, scope = self._open_scope(name)
-        try:
-            yield scope
-        finally:
-            self._local.name = old
-
-    def get_name_scope(self) -> str | None:
-        """The current name scope, without final slash."""
-        return self._local.name
 
     # Making operations.
 
@@ -215,7 +123,7 @@ class Graph:
             raise TypeError(f"the name of an operation is a string, got {name!r} of type {type(name).__name__}")
         local = self._local
         full_name = name[:-1] if name[-1:] == "/" else self.unique_name(name)
-        if not _VALID_OP_NAME(full_name):
+        if not VALID_OP_NAME(full_name):
             raise ValueError(f"'{full_name}' is not a valid node name")
         if full_name in self._ops:
             raise ValueError(f"Duplicate node name in graph: '{full_name}'")
@@ -320,26 +228,6 @@ class Graph:
         return ControlDependencies(self, ops)
 
     @contextmanager
-    def device(self, device_name_or_function: Any) -> Iterator[None]:
-        """Places the operations made in the block.
-
-        Parameters
-        ----------
-        device_name_or_function : str, DeviceSpec, callable or None
-            A function gets the operation and returns a device. None forgets the blocks around.
-        """
-        spec = device_name_or_function
-        if spec is not None and not callable(spec):
-            spec = canonical_name(spec)
-        local = self._local
-        local.devices = [*local.devices, spec]
-        size = len(local.devices)
-        try:
-            yield
-        finally:
-            local.devices = local.devices[: size - 1]
-
-    @contextmanager
     def colocate_with(self, op: Any, ignore_existing: bool = False) -> Iterator[None]:
         """Places the operations made in the block where `op` is.
 
@@ -366,108 +254,11 @@ class Graph:
         finally:
             local.colocation, local.devices = colocation, devices
 
-    @contextmanager
-    def container(self, container_name: str) -> Iterator[None]:
-        """Names the resource container of stateful operations made in the block."""
-        local = self._local
-        old, local.container = local.container, container_name
-        try:
-            yield
-        finally:
-            local.container = old
-
-    @contextmanager
-    def gradient_override_map(self, op_type_map: dict[str, str]) -> Iterator[None]:
-        """Operations made in the block take their gradient from rules registered under other names.
-
-        Raises
-        ------
-        TypeError
-            If the map is not one of strings.
-        """
-        if not isinstance(op_type_map, dict):
-            raise TypeError("op_type_map must be a dictionary mapping strings to strings")
-        for key, value in op_type_map.items():
-            if not (isinstance(key, str) and isinstance(value, str)):
-                raise TypeError("op_type_map must be a dictionary mapping strings to strings")
-        local = self._local
-        old = local.gradient_overrides
-        local.gradient_overrides = {**old, **op_type_map}
-        try:
-            yield
-        finally:
-            local.gradient_overrides = old
-
-    @contextmanager
-    def _kernel_label_map(self, op_to_kernel_label_map: dict[str, str]) -> Iterator[None]:
-        """Operations made in the block carry labels of kernels; they are kept, and choose nothing here.
-
-        Raises
-        ------
-        TypeError
-            If the map is not one of strings.
-        """
-        if not isinstance(op_to_kernel_label_map, dict) or not all(
-            isinstance(item, str) for pair in op_to_kernel_label_map.items() for item in pair
-        ):
-            raise TypeError("op_to_kernel_label_map must be a dictionary mapping strings to strings")
-        local = self._local
-        old = local.kernel_labels
-        local.kernel_labels = {**old, **op_to_kernel_label_map}
-        try:
-            yield
-        finally:
-            local.kernel_labels = old
-
-    @contextmanager
-    def _attr_scope(self, attr_map: dict[str, Any]) -> Iterator[None]:
-        """Operations made in the block carry further attributes; None takes one away."""
-        if not isinstance(attr_map, dict):
-            raise TypeError("attr_map must be a dictionary mapping strings to attribute values")
-        local = self._local
-        old = local.attrs
-        local.attrs = {k: v for k, v in {**old, **attr_map}.items() if v is not None}
-        try:
-            yield
-        finally:
-            local.attrs = old
-
-    @contextmanager
-    def _original_op(self, op: Operation) -> Iterator[None]:
-        """Operations made in the block stand for `op`: their `_original_op` names it."""
-        local = self._local
-        old, local.original = local.original, op
-        try:
-            yield
-        finally:
-            local.original = old
-
-    def _get_control_flow_context(self) -> Any:
-        return self._local.flow
-
-    def _set_control_flow_context(self, context: Any) -> None:
-        self._local.flow = context
-
     # Looking up.
 
     @property
     def version(self) -> int:
         return self._last_id
-
-    @property
-    def finalized(self) -> bool:
-        return self._finalized
-
-    def finalize(self) -> None:
-        """Makes the graph read-only."""
-        self._finalized = True
-
-    def _unsafe_unfinalize(self) -> None:
-        self._finalized = False
-
-    def _check_not_finalized(self) -> None:
-        if self._finalized:
-            raise RuntimeError("Graph is finalized and cannot be modified.")
 
     def get_operations(self) -> list[Operation]:
         """All operations, in the order in which they were made."""
@@ -519,52 +310,6 @@ class Graph:
     def is_fetchable(self, tensor_or_op: Any) -> bool:
         op = tensor_or_op if isinstance(tensor_or_op, Operation) else tensor_or_op.op
         return op not in self._unfetchable
-
-    # Collections.
-
-    def add_to_collection(self, name: Any, value: Any) -> None:
-        """Adds a value to a collection."""
-        self._check_not_finalized()
-        self._collections.setdefault(name, []).append(value)
-
-    def add_to_collections(self, names: Any, value: Any) -> None:
-        """Adds a value to each of several collections, once to each."""
-        for name in [names] if isinstance(names, str) else dict.fromkeys(names):
-            self.add_to_collection(name, value)
-
-    def get_collection_ref(self, name: Any) -> list[Any]:
-        """A collection itself, made if it is not there."""
-        return self._collections.setdefault(name, [])
-
-    def get_collection(self, name: Any, scope: str | None = None) -> list[Any]:
-        """A copy of a collection.
-
-        Parameters
-        ----------
-        name : str
-        scope : str, optional
-            A regular expression; only items whose `name` matches at its start are returned.
-        """
-        items = self._collections.get(name)
-        if items is None:
-            return []
-        if scope is None:
-            return list(items)
-        matches = re.compile(scope).match
-        return [item for item in items if hasattr(item, "name") and matches(item.name)]
-
-    @property
-    def collections(self) -> list[Any]:
-        return list(self._collections)
-
-    def get_all_collection_keys(self) -> list[str]:
-        """The keys of the collections that are strings."""
-        return [name for name in self._collections if isinstance(name, str)]
-
-    def clear_collection(self, name: Any) -> None:
-        """Empties a collection."""
-        self._check_not_finalized()
-        self._collections.pop(name, None)
 
     def as_graph_def(self, from_version: int | None = None, add_shapes: bool = False) -> Any:
         """The graph as a GraphDef message (needs the extra ``tensorboard``).
