@@ -280,9 +280,7 @@ class Graph(InForce, Collected):
         assert isinstance(found, Tensor)
         return found
 
-    def as_graph_element(
-        self, obj: Any, allow_tensor: bool = True, allow_operation: bool = True
-    ) -> Tensor | Operation:
+    def as_graph_element(self, obj: Any, allow_tensor: bool = True, allow_operation: bool = True) -> Tensor | Operation:
         """The tensor or operation that `obj` (itself, a variable, or a name) stands for.
 
         Raises
@@ -335,8 +333,7 @@ def _explain_shape_error(op: Operation, error: ValueError) -> str:
     brackets = str.maketrans("()", "[]")
     shapes = ", ".join(text(t._shape).replace(",)", ")").replace(", ", ",").translate(brackets) for t in op._inputs)
     return (
-        f"{error} for '{op.name}' (op: '{op.type}') with input shapes: {shapes}."
-        f"\n  made at {source.text(op._location)}"
+        f"{error} for '{op.name}' (op: '{op.type}') with input shapes: {shapes}.\n  made at {source.text(op._location)}"
     )
 
 

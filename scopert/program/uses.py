@@ -12,9 +12,14 @@ from scopert.program.ir import LOOP, Step
 EFFECTS = frozenset({HOST, RANDOM, READS, STATEFUL, WRITES})
 
 
+def computes(step: Step) -> bool:
+    """Whether a step, where it runs, only computes its outputs from its inputs, and has some."""
+    return not step.traits & EFFECTS and step.op != LOOP and bool(step.outputs)
+
+
 def is_pure(step: Step) -> bool:
     """Whether a step only computes its outputs from its inputs, always, and has some."""
-    return not step.traits & EFFECTS and step.op != LOOP and bool(step.outputs) and not step.guards
+    return computes(step) and not step.guards
 
 
 def makes_only(step: Step) -> bool:

@@ -80,9 +80,7 @@ class Fuse:
         constants = {slot: array for slot, array in program.constants.items() if slot in used}
         return replace(program, values=tuple(values), steps=tuple(found), constants=constants), lengths
 
-    def _emit(
-        self, schedule: Schedule, used: set[int], expansion: Expansion, views: Views, again: Again
-    ) -> list[Step]:
+    def _emit(self, schedule: Schedule, used: set[int], expansion: Expansion, views: Views, again: Again) -> list[Step]:
         """The steps of a schedule that somebody needs; `used` grows by what they need."""
         backwards: list[Step] = []
         for item in reversed(schedule.ordered()):
@@ -97,10 +95,8 @@ class Fuse:
         backwards.reverse()
         return backwards
 
-    def _group(
-        self, group: Group, used: set[int], expansion: Expansion, views: Views, again: Again
-    ) -> list[Step]:
+    def _group(self, group: Group, used: set[int], expansion: Expansion, views: Views, again: Again) -> list[Step]:
         needed = [part.output for part in group.parts if part.output in used]
         if not needed:
             return []
-        return emit(group, needed, expansion.values, views, again)
+        return emit(group, needed, expansion.values, views, again, group.guards)

@@ -94,7 +94,15 @@ def _sparse_cross_entropy(x: Expansion, step: Step) -> bool:
     classes = x.shape(logits)[-1]
     checked = x.new(labels)
     x.before.append(
-        Step("CheckLabels", (labels,), (checked,), step.origin, CheckLabels(classes), traits=frozenset({VIEW}))
+        Step(
+            "CheckLabels",
+            (labels,),
+            (checked,),
+            step.origin,
+            CheckLabels(classes),
+            traits=frozenset({VIEW}),
+            guards=step.guards,
+        )
     )
     column = x.regroup(checked, x.new(labels, shape=(*x.shape(labels), 1)))
     shifted = _shifted(x, logits)

@@ -11,7 +11,7 @@ from scopert.graph.dtypes import DType
 from scopert.program.ir import Step, Value
 from scopert.program.passes.fuse_body import Body
 from scopert.program.passes.fuse_table import ALL, REDUCES, REPEATS, RESHAPES, RULES, Rule
-from scopert.program.uses import is_pure
+from scopert.program.uses import computes
 
 MAP = "map"
 REDUCE = "reduce"
@@ -58,7 +58,7 @@ class Expansion:
 
     def expand(self, step: Step, position: int) -> tuple[list[Step], list[Part]] | None:
         """Steps that must run before, and the parts of a step; None if it has to stay as it is."""
-        if not is_pure(step) or step.kept or step.body is not None:
+        if not computes(step) or step.kept or step.body is not None:
             return None
         make, inputs, outputs = _find(step.op)
         if make is None or not all(map(self._known, (*step.inputs[:inputs], *step.outputs[:outputs]))):
@@ -152,13 +152,23 @@ def _broadcasts(shapes: Sequence[tuple[int, ...]], into: tuple[int, ...]) -> boo
 def _elementwise(x: Expansion, step: Step) -> bool:
     rule: Rule = RULES[step.op]
     if not all(x.dtype(slot) in rule.types for slot in step.inputs if rule.types is not ALL):
-        return False
+        return _by_constant(x, step)
     if not _broadcasts([x.shape(slot) for slot in step.inputs], x.shape(step.outputs[0])):
         return False
     attrs, build = step.origin.attrs, rule.build
     if step.op == "Cast" and attrs.get("Truncate"):
         return False
     x.map(lambda b, *args: build(b, attrs, *args), step.inputs, step.outputs[0], rule.costly)
+    return True
+
+
+def _by_constant(x: Expansion, step: Step) -> bool:
+    """Whole numbers divided by a constant that never fails: not 0, and not -1, whose quotient may not be a number."""
+    op = _DIVISIONS.get(step.op)
+    divisor = x.constants.get(step.inputs[-1])
+    if op is None or divisor is None or divisor.ndim or divisor.dtype.kind != "i" or divisor <= 0:
+        return False
+    x.map(lambda b, n, d: b(op, n, d), step.inputs, step.outputs[0])
     return True
 
 
@@ -246,7 +256,9 @@ def _l2_loss(x: Expansion, step: Step) -> bool:
     return True
 
 
+_DIVISIONS = {"FloorDiv": "floordiv", "FloorMod": "mod"}
 _OTHERS: dict[str, Make] = {
+    "FloorMod": _by_constant,
     "Transpose": _permute,
     "BiasAdd": _bias_add,
     "BiasAddGrad": _bias_add_grad,

@@ -69,12 +69,15 @@ class Group(Item):
     costly : bool
     again : set
         Slots that the group may compute again rather than load.
+    guards : tuple of int
+        Those of all its steps.
     """
 
-    __slots__ = ("again", "columns", "costly", "layouts", "order", "parts", "reductions", "sources")
+    __slots__ = ("again", "columns", "costly", "guards", "layouts", "order", "parts", "reductions", "sources")
 
-    def __init__(self, position: int) -> None:
+    def __init__(self, position: int, guards: tuple[int, ...] = ()) -> None:
         super().__init__(position)
+        self.guards = guards
         self.parts: list[Part] = []
         self.order: Axes = ()
         self.columns: Axes | None = None

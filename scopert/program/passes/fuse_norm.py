@@ -106,7 +106,9 @@ def _nothing(x: Expansion, step: Step, outputs: tuple[int, ...]) -> None:
     """Outputs that only hold a place."""
     for output in outputs:
         shape, dtype = x.values[output].shape, x.dtype(output).np
-        x.before.append(Step("Nothing", (), (output,), step.origin, _zeros(shape or (), dtype), traits=PURE))
+        x.before.append(
+            Step("Nothing", (), (output,), step.origin, _zeros(shape or (), dtype), traits=PURE, guards=step.guards)
+        )
 
 
 def _zeros(shape: tuple[int | None, ...], dtype: Any) -> Callable[..., Any]:

@@ -110,7 +110,7 @@ class Schedule:
         # What a group computes would have to be stored; that is nothing for a vector, such as a bias that was cast.
         count = prod(self._expansion.shape(source.output))
         if any(
-            self._home(slot) is not None and prod(self._expansion.shape(slot)) * SMALL_SHARE > count
+            self._home(slot, step.guards) is not None and prod(self._expansion.shape(slot)) * SMALL_SHARE > count
             for slot in source.operands
         ):
             return False
@@ -122,16 +122,17 @@ class Schedule:
             self._put(part)
         return True
 
-    def _home(self, slot: int) -> Group | None:
+    def _home(self, slot: int, guards: tuple[int, ...]) -> Group | None:
+        """The group that computes a slot, if its steps have these guards."""
         item = self.producer.get(slot)
         if item is None:
             return None
         item = item.now()
-        return item if isinstance(item, Group) and slot in item.layouts else None
+        return item if isinstance(item, Group) and slot in item.layouts and item.guards == guards else None
 
     def _follow(self, part: Part) -> bool:
         """A change of layout goes where its operand is computed, if that is a group."""
-        group = self._home(part.operands[0])
+        group = self._home(part.operands[0], part.step.guards)
         if group is None:
             return False
         layout = result_layout(part, group.layouts[part.operands[0]], self._expansion.shape(part.output))
@@ -155,7 +156,7 @@ class Schedule:
             self._effects.view(part.output, operand)
             return
         source = fresh(self._expansion.shape(operand))
-        group = Group(part.position)
+        group = Group(part.position, part.step.guards)
         self.items.append(group)
         group.order = flat(source)
         layout = result_layout(part, source, self._expansion.shape(part.output))
@@ -165,7 +166,7 @@ class Schedule:
 
     def _follow_reduction(self, part: Part) -> bool:
         operand = part.operands[0]
-        group = self._home(operand)
+        group = self._home(operand, part.step.guards)
         if group is None or not group.may_use(operand) or len(group.parts) >= LARGEST_GROUP:
             return False
         if part.kind == REDUCE and operand in group.reductions and group.columns is None:
@@ -182,7 +183,7 @@ class Schedule:
             self._maps[part.output] = part
         homes: dict[Group, int] = {}
         for slot in part.operands:
-            group = self._home(slot)
+            group = self._home(slot, part.step.guards)
             if group is not None and len(group.parts) < LARGEST_GROUP:
                 homes.setdefault(group, slot)
         if len(homes) == 1 and self._follow_map(part, next(iter(homes))):
@@ -190,7 +191,7 @@ class Schedule:
         chosen, plan = self._choose(part, list(homes))
         if plan is None:
             layout = fresh(self._expansion.shape(part.output))
-            group = Group(part.position)
+            group = Group(part.position, part.step.guards)
             group.order = flat(layout)
             self.items.append(group)
         else:
@@ -236,7 +237,11 @@ class Schedule:
     def _plan(self, part: Part, groups: list[Group]) -> Plan | None:
         if self._epoch(groups, self._outside(part, groups)) is None:
             return None
-        operands = [(group, slot) for slot in dict.fromkeys(part.operands) if (group := self._home(slot)) in groups]
+        operands = [
+            (group, slot)
+            for slot in dict.fromkeys(part.operands)
+            if (group := self._home(slot, part.step.guards)) in groups
+        ]
         plan = plan_map(self._expansion.shape(part.output), groups, operands)
         if plan is None:
             return None
@@ -257,7 +262,7 @@ class Schedule:
     def _outside(self, part: Part, groups: Sequence[Group]) -> set[Item]:
         """What a part waits for besides these groups; its own memory may be of one of them."""
         found: set[Item] = set()
-        for slot in part.operands:
+        for slot in (*part.operands, *part.step.guards):
             item = self.producer.get(self._views.base(slot))
             if item is not None and not any(slot in group.layouts for group in groups):
                 found.add(item.now())
@@ -325,7 +330,7 @@ class Schedule:
                     last = group
 
     def _joined(self, left: Group, right: Group, slot: int) -> bool:
-        if len(left.parts) + len(right.parts) > LARGEST_GROUP:
+        if len(left.parts) + len(right.parts) > LARGEST_GROUP or left.guards != right.guards:
             return False
         if self._epoch((left, right), set()) is None:
             return False

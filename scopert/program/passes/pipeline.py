@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from scopert.program.collector import collector_rests
 from scopert.program.ir import Program, Shape
 from scopert.program.passes.base import Pass, run_passes
+from scopert.program.passes.branches import Branches
 from scopert.program.passes.cse import Cse
 from scopert.program.passes.dead import Dead
 from scopert.program.passes.fold import Fold
@@ -23,6 +24,7 @@ PIPELINE: tuple[Pass, ...] = (
     Fold(),
     Cse(),
     Simplify(),
+    Branches(),
     Dead(),
     Fuse(),
     Join(),
