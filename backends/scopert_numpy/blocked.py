@@ -87,7 +87,7 @@ class Blocked:
         self._shapes = tuple(outputs)
         self._held = dict(held or {})
         self._fused = fused = with_row_calls(simplified(fused))
-        self._plan = plan(fused)
+        self._plan = plan(fused, threads.threads)
         self._pool = threads
         self._windows = [self._window_facts(access) for access in fused.loads]
         self._targets = [self._window_facts(store.access) for store in fused.stores]

@@ -14,6 +14,9 @@ from scopert_numpy.blocked_nodes import REDUCE
 #: gain.
 _CACHE = 1 << 20
 _LEAST_POINTS, _MOST_POINTS = 1 << 13, 1 << 16
+#: How much larger blocks are that several threads compute. Between two calls a thread needs the interpreter's lock; if
+#: another one holds it, it sleeps, and to wake up costs as much as what a small block gains by staying in the cache.
+_SHARED = 4
 
 #: A piece of scratch memory: the axes along which it extends, and its NumPy dtype.
 Scratch = tuple[frozenset[int], Any]
@@ -49,13 +52,13 @@ class Plan:
     after: frozenset[int] = frozenset()
 
 
-def plan(fused: Fused, parts: int = 1) -> Plan:
-    """Plans a body of simple primitives."""
+def plan(fused: Fused, threads: int = 1) -> Plan:
+    """Plans a body of simple primitives, whose blocks `threads` threads share."""
     direct = _direct(fused)
     # How much scratch memory a point needs decides on the block, and the block on what is the same in all blocks.
     trial = Plan(fused.extents, direct=direct)
     _allocate(fused, trial)
-    made = Plan(_block(fused, trial.scratch), direct=direct)
+    made = Plan(_block(fused, trial.scratch, threads), direct=direct)
     blocked = frozenset(k for k, (b, n) in enumerate(zip(made.block, fused.extents, strict=True)) if b < n)
     _sort_out(fused, made, blocked)
     _allocate(fused, made)
@@ -74,13 +77,16 @@ def _direct(fused: Fused) -> dict[int, int]:
     return found
 
 
-def _block(fused: Fused, scratch: Sequence[Scratch]) -> tuple[int, ...]:
+def _block(fused: Fused, scratch: Sequence[Scratch], threads: int) -> tuple[int, ...]:
     columns = prod(fused.extents[fused.rows :])
     # What varies along the rows only takes next to nothing.
     inner = [(prod([fused.extents[k] for k in axes if k >= fused.rows]), dtype.itemsize) for axes, dtype in scratch]
     of_a_row = sum(points * size for points, size in inner)
     a_point = of_a_row / max(columns, 1) + 8
-    points = min(max(int(_CACHE / a_point), _LEAST_POINTS), _MOST_POINTS)
+    size = 1 if threads == 1 else _SHARED
+    points = min(max(int(size * _CACHE / a_point), _LEAST_POINTS), size * _MOST_POINTS)
+    if threads > 1:  # each of them gets a block
+        points = min(points, max(-(-prod(fused.extents) // threads), _LEAST_POINTS))
     left = max(points // max(columns, 1), 1)
     block = list(fused.extents)
     for k in range(fused.rows - 1, -1, -1):
