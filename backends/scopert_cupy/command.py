@@ -238,3 +238,28 @@ class Emitted:
     alias: tuple[tuple[int, int], ...] = ()
     status: int | None = None
     refusal: Callable[[int], None] | None = None
+
+
+def operands(command: Command) -> list[Operand]:
+    """All operands of a command."""
+    if isinstance(command, Launch):
+        return [argument for argument in command.arguments if isinstance(argument, Operand)]
+    if isinstance(command, Gemm):
+        others = (command.bias, command.aux, command.bias_gradient)
+        return [command.a.at, command.b.at, command.out.at, *[operand for operand in others if operand is not None]]
+    if isinstance(command, Operate):
+        return list(command.operands)
+    if isinstance(command, Copy):
+        return [command.target, command.source]
+    return [command.target]
+
+
+def used_inputs(emitted: Emitted, count: int) -> set[int]:
+    """Which of the `count` inputs of a step its commands use the memory of."""
+    found = {source for _, source in emitted.alias}
+    for command in emitted.commands:
+        found.update(operand.number for operand in operands(command) if operand.role == "input")
+    for constant in emitted.constants:
+        if isinstance(constant, Table):
+            found.update(e.number for e in constant.entries if isinstance(e, Operand) and e.role == "input")
+    return {number for number in found if number < count}

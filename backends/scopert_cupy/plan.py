@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
-
-import numpy as np
 
 from scopert.backend import (
     DEAD,
     FUSED,
-    READS,
     VIEW,
     WRITES,
     Loop,
@@ -29,20 +26,19 @@ from scopert_cupy.actions import (
     Plan,
     Scope,
     Single,
-    Work,
     is_static,
     nbytes_of,
-    variable_key,
 )
-from scopert_cupy.arena import CONSTANTS, FEEDS, FETCHES, SCRATCH, VALUES, VARIABLES, WORKSPACE, Regions, Spot
-from scopert_cupy.command import Command, Copy, Emitted, Gemm, Launch, Operand, Operate, Parameter, Table
+from scopert_cupy.arena import FEEDS, FETCHES, VALUES, VARIABLES, WORKSPACE, Spot
+from scopert_cupy.batches import Batches, Gathered
+from scopert_cupy.command import Emitted, Parameter, used_inputs
 from scopert_cupy.device import Facts
 from scopert_cupy.distinct import distinct_rows
 from scopert_cupy.emit import Emitter
-from scopert_cupy.engines import CONTROL, MERGES, READS_VALUE, SWITCHES, Choice, choose, is_handle
-from scopert_cupy.into_variables import ASSIGNS, IntoVariables
+from scopert_cupy.engines import CONTROL, MERGES, SWITCHES, Choice, choose, is_handle
+from scopert_cupy.into_variables import IntoVariables
 from scopert_cupy.passes import improved
-from scopert_cupy.repeated import repeated, touches_variables
+from scopert_cupy.repeated import repeated
 from scopert_cupy.settled import settled
 
 #: Handles stay what they are through these.
@@ -58,13 +54,7 @@ class _Planner:
     def __init__(self, facts: Facts, table: Mapping[str, Emitter]) -> None:
         self._facts = facts
         self._table = table
-        self._regions = Regions()
-        self._variables: list[Origin] = []
-        self._numbers: dict[tuple[str, str], int] = {}
-        self._tables: list[tuple[Spot, Any]] = []
-        self._known_tables: dict[int, tuple[Spot, Any]] = {}
-        self._parameters: list[tuple[Parameter, Origin, Spot]] = []
-        self.statuses: list[tuple[Spot, Work, Scope]] = []
+        self.gathered = Gathered()
         self.trips: dict[Step, Trips] = {}
         self.trusts = True
 
@@ -77,17 +67,20 @@ class _Planner:
         self.trips = count_loops(program)
         scope = _ScopePlanner(self, program, top=True)
         scope.place_feeds()
-        sent = self._regions.sizes[FEEDS]
+        gathered = self.gathered
+        sent = gathered.regions.sizes[FEEDS]
         scope.plan_steps()
         if program.memory is not None:
-            self._regions.at_least(WORKSPACE, program.memory.nbytes)
+            gathered.regions.at_least(WORKSPACE, program.memory.nbytes)
         # Parameters of batches that always run follow the feeds.
+        parameters: list[tuple[Parameter, Origin, Spot]] = []
         for action in scope.scope.actions:
             if isinstance(action, Batch) and not action.guards:
-                for parameter, origin, spot in action.parameters:
-                    self._parameters.append((parameter, origin, spot))
-                    sent = max(sent, spot.offset + parameter.nbytes)
-        return Plan(scope.scope, self._regions, self._variables, self._tables, self._parameters, sent, self.statuses)
+                parameters += action.parameters
+                sent = max([sent, *[spot.offset + parameter.nbytes for parameter, _, spot in action.parameters]])
+        return Plan(
+            scope.scope, gathered.regions, gathered.variables, gathered.tables, parameters, sent, gathered.statuses
+        )  # fmt: skip
 
     def _with_variables(self, program: Program, known: dict[int, Value]) -> Program:
         """The program with handles of variables as references, whose shape is the variable's."""
@@ -103,30 +96,13 @@ class _Planner:
             values[slot] = replace(values[slot], dtype=value.dtype, shape=value.shape)
         return replace(program, values=tuple(values))
 
-    def number(self, origin: Origin) -> int:
-        """The number of a variable."""
-        key = variable_key(origin)
-        if key not in self._numbers:
-            self._numbers[key] = len(self._variables)
-            self._variables.append(origin)
-        return self._numbers[key]
-
-    def constant(self, array: Any) -> Spot:
-        """The place of a constant array."""
-        known = self._known_tables.get(id(array))
-        if known is None:
-            values = np.asarray(array)
-            known = self._known_tables[id(array)] = self._regions.reserve(CONSTANTS, values.nbytes), array
-            self._tables.append((known[0], values))
-        return known[0]
-
 
 class _ScopePlanner:
     """Plans one program: the whole, or the body of a loop."""
 
     def __init__(self, planner: _Planner, program: Program, top: bool) -> None:
         self._planner = planner
-        self._regions = planner._regions
+        self._regions = planner.gathered.regions
         self._program = program
         self._top = top
         self.scope = Scope(program)
@@ -146,7 +122,7 @@ class _ScopePlanner:
         self._dead = frozenset([slot for slot, array in program.constants.items() if _is_dead(array)])
         self._roots.update({slot: frozenset({slot}) for slot in self._dead})
         for slot, origin in program.variables.items():
-            self.scope.variables[slot] = planner.number(origin)
+            self.scope.variables[slot] = planner.gathered.number(origin)
 
     # Places of what is given.
 
@@ -184,7 +160,7 @@ class _ScopePlanner:
         fetched = self._fetched_slots()
         for slot, array in self._program.constants.items():
             if slot in self._wanted and slot not in self._dead and is_static(self._program.values[slot]):
-                self.scope.spots[slot] = self._planner.constant(array)
+                self.scope.spots[slot] = self._planner.gathered.constant(array)
                 self._lasting.add(slot)
         into = IntoVariables(self._program, self._engines, self.scope.variables) if self._top else None
         for position, (step, (engine, emitted, _)) in enumerate(zip(self._program.steps, self._engines, strict=True)):
@@ -220,7 +196,7 @@ class _ScopePlanner:
             self._engines.append((engine, emitted, why))
             self._note_roots(step)
             if emitted is not None:
-                self._wanted.update(step.inputs[number] for number in _used_inputs(emitted, len(step.inputs)))
+                self._wanted.update(step.inputs[number] for number in used_inputs(emitted, len(step.inputs)))
                 self._wanted.update(step.outputs)
             elif engine != "host":
                 self._wanted.update(step.inputs)
@@ -316,110 +292,24 @@ class _ScopePlanner:
     def actions(self, start: int, end: int) -> list[Action]:
         """The steps from `start` to `end`, neighbours put together."""
         made: list[Action] = []
+        batches = Batches(self._planner.gathered, self.scope, self._top)
         for position in range(start, end):
             step = self._program.steps[position]
             engine, emitted, why = self._engines[position]
             guards = tuple(sorted(frozenset[int]().union(*[self._roots.get(s, frozenset()) for s in step.guards])))
             if engine == "loop":
-                self._add_loop(made, step, guards)
+                action, wanted = self._loop(step, guards)
+                found = repeated(action, self.scope, self._planner.trips.get(step), wanted)
+                if found is None:
+                    made.append(action)
+                else:
+                    batches.add_loop(batches.last(made, guards), action, found)
             elif emitted is None:
                 made.append(Single(step, engine, guards, why))
             else:
-                last = made[-1] if made else None
-                if not (isinstance(last, Batch) and last.guards == guards):
-                    last = Batch(guards)
-                    made.append(last)
-                self._add(last, step, engine, emitted)
-        if not self._top:
-            self._give_blocks(made)
-        else:
-            self._give_blocks([action for action in made if isinstance(action, Batch) and action.guards])
+                batches.add(batches.last(made, guards), step, engine, emitted)
+        batches.give_blocks(made)
         return made
-
-    def _give_blocks(self, actions: Sequence[Action]) -> None:
-        """Batches that may run never, or often, send their parameters themselves: into one block."""
-        for action in actions:
-            if isinstance(action, Batch) and action.parameters:
-                action.block = action.parameters[0][2]
-                last = action.parameters[-1]
-                action.nbytes = last[2].offset + last[0].nbytes - action.block.offset
-
-    def _add(self, batch: Batch, step: Step, engine: str, emitted: Emitted) -> None:
-        parameters = []
-        for parameter in emitted.parameters:
-            region = FEEDS if self._top and not batch.guards else VALUES
-            spot = self._regions.reserve(region, parameter.nbytes)
-            parameters.append(spot)
-            batch.parameters.append((parameter, step.origin, spot))
-        self._regions.at_least(SCRATCH, emitted.scratch)
-        inputs = [self._input_spot(slot) for slot in step.inputs]
-        tables = []
-        for constant in emitted.constants:
-            if isinstance(constant, Table):
-                tables.append((constant, self._regions.reserve(VALUES, 8 * len(constant.entries))))
-                inputs.append(tables[-1][1])
-            else:
-                inputs.append(self._planner.constant(constant))
-        outputs = [self._output_spot(slot) for slot in step.outputs]
-        emitted = self._with_copies(emitted, step, inputs, outputs)
-        if step.op in ASSIGNS and len(inputs) > 1 and inputs[0] is not None and inputs[0] == inputs[1]:
-            # The value was made in the variable.
-            emitted = replace(emitted, commands=tuple([c for c in emitted.commands if not isinstance(c, Copy)]))
-        work = Work(step, emitted, engine, tuple(inputs), tuple(outputs), tuple(parameters), tables=tuple(tables))
-        if emitted.status is not None:
-            work.status = self._regions.reserve(FETCHES, 4)
-            self._planner.statuses.append((work.status, work, self.scope))
-        batch.works.append(work)
-        variables = [self.scope.variables[slot] for slot in step.inputs if slot in self.scope.variables]
-        if variables:
-            batch.touches = True
-        if step.op in ASSIGNS:
-            batch.marks[variables[0]] = None
-        elif step.op in READS_VALUE or WRITES in step.traits or READS in step.traits:
-            for number in variables:
-                if number not in batch.marks:
-                    batch.needs.setdefault(number, step)
-        if any(spot is not None and spot.base >= VARIABLES for spot in (*inputs, *outputs)):
-            batch.touches = True
-
-    def _input_spot(self, slot: int) -> Spot | None:
-        number = self.scope.variables.get(slot)
-        return self.scope.spots.get(slot) if number is None else Spot(VARIABLES + number)
-
-    def _output_spot(self, slot: int) -> Spot | None:
-        return self._input_spot(slot)
-
-    def _with_copies(
-        self, emitted: Emitted, step: Step, inputs: Sequence[Spot | None], outputs: Sequence[Spot | None]
-    ) -> Emitted:
-        """Aliases that got memory of their own are copied into it."""
-        copies: list[Command] = []
-        for output, source in emitted.alias:
-            if outputs[output] is not None and outputs[output] != inputs[source]:
-                nbytes = nbytes_of(self._program.values[step.outputs[output]])
-                if nbytes:
-                    copies.append(Copy(Operand("output", output), Operand("input", source), nbytes))
-        return replace(emitted, commands=(*emitted.commands, *copies)) if copies else emitted
-
-    def _add_loop(self, made: list[Action], step: Step, guards: tuple[int, ...]) -> None:
-        """A loop among the commands around it, or by itself."""
-        action, wanted = self._loop(step, guards)
-        found = repeated(action, self.scope, self._planner.trips.get(step), wanted)
-        if found is None:
-            made.append(action)
-            return
-        last = made[-1] if made else None
-        if not (isinstance(last, Batch) and last.guards == guards):
-            last = Batch(guards)
-            made.append(last)
-        last.works.append(found)
-        last.touches = last.touches or touches_variables([*found.before, *found.moves, *found.after])
-        for inner in (inner for part in action.parts for inner in part if isinstance(inner, Batch)):
-            last.touches = last.touches or inner.touches
-            for number, needing in inner.needs.items():
-                if number not in last.marks:
-                    last.needs.setdefault(number, needing)
-            last.marks.update(inner.marks)
 
     def _loop(self, step: Step, guards: tuple[int, ...]) -> tuple[LoopAction, set[int]]:
         """The loop, and which slots of its body commands use."""
@@ -480,28 +370,3 @@ def _same(outer: Program, slot: int, inner: Program, other: int) -> bool:
 
 def _is_dead(constant: Any) -> bool:
     return constant.dtype == object and not constant.ndim and constant[()] is DEAD
-
-
-def _used_inputs(emitted: Emitted, count: int) -> set[int]:
-    """The inputs whose memory the commands use."""
-    found = {source for _, source in emitted.alias}
-    for command in emitted.commands:
-        found.update(operand.number for operand in operands(command) if operand.role == "input")
-    for constant in emitted.constants:
-        if isinstance(constant, Table):
-            found.update(e.number for e in constant.entries if isinstance(e, Operand) and e.role == "input")
-    return {number for number in found if number < count}
-
-
-def operands(command: Command) -> list[Operand]:
-    """All operands of a command."""
-    if isinstance(command, Launch):
-        return [argument for argument in command.arguments if isinstance(argument, Operand)]
-    if isinstance(command, Gemm):
-        others = (command.bias, command.aux, command.bias_gradient)
-        return [command.a.at, command.b.at, command.out.at, *[operand for operand in others if operand is not None]]
-    if isinstance(command, Operate):
-        return list(command.operands)
-    if isinstance(command, Copy):
-        return [command.target, command.source]
-    return [command.target]
