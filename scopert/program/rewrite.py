@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from scopert.program.ir import LOOP, Fetch, Loop, Program, Step, Value
-from scopert.program.uses import is_pure, makes_only, shared_slots, used_slots
+from scopert.program.uses import holds_always, is_pure, makes_only, shared_slots, used_slots
 
 #: ``visit(rewriter, step)`` puts a step, or what replaces it, into the new program.
 Visit = Callable[["Rewriter", Step], None]
@@ -116,10 +116,12 @@ def _rewrite_loop(loop: Loop, visit: Visit) -> Loop:
 
 
 def without_dead(program: Program, wanted: Sequence[int]) -> Program:
-    """The program without pure steps whose outputs nobody needs any more; `wanted` is needed outside."""
+    """The program without what nobody needs any more: pure steps and what holds anyway; `wanted` is needed outside."""
     used = used_slots((), wanted)
     kept: list[Step] = []
     for step in reversed(program.steps):
+        if holds_always(step, program.constants):
+            continue
         if step.kept or not (is_pure(step) or makes_only(step)) or used.intersection(step.outputs):
             used.update(step.inputs)
             used.update(step.guards)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from scopert.graph.opdef import HOST, RANDOM, READS, STATEFUL, VIEW, WRITES
 from scopert.program.ir import LOOP, Step
@@ -25,6 +26,11 @@ def is_pure(step: Step) -> bool:
 def makes_only(step: Step) -> bool:
     """Whether a step has no effect but that there is a new object, which is seen by those that use its handle."""
     return step.op == "StackV2" and not step.guards
+
+
+def holds_always(step: Step, constants: Mapping[int, Any]) -> bool:
+    """Whether a step asserts what is known to be so (that two shapes agree, say)."""
+    return step.op == "Assert" and bool(constants.get(step.inputs[0], False))
 
 
 def used_slots(steps: Iterable[Step], wanted: Iterable[int]) -> set[int]:

@@ -169,3 +169,71 @@ def test_what_stands_only_before_a_control_dependency_goes():
         assert "Exp" not in ops(program) and "Assert" in ops(program)
         program = run_passes(sess.program([y], [unused.op], [x]), (Specialise(((3,),)), Dead()), check=True)
         assert "Exp" in ops(program)
+
+
+LOOPS = {
+    # By name: what a loop does with (i, a, b) over arrays, and what its body runs afterwards.
+    "over no axes": (lambda i, a, b: (i + 1, tf.exp(tf.reduce_sum(a, [])), b), "Less AddV2 Exp"),
+    "variables pass on": (lambda i, a, b: (i + 1, tf.identity(b) * 1.0, tf.tanh(a)), "Less AddV2 Tanh"),
+    "one value for two": (lambda i, a, b: (i + 1, -(-tf.sin(a)), tf.sin(a) * 1.0), "Less AddV2 Sin"),
+    "undone of a variable": (lambda i, a, b: (i + 1, b - -(-a), -(-a)), "Less AddV2 Sub"),
+}
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_inside_of_loops(name):
+    body, after = LOOPS[name]
+    x = tf.placeholder(tf.float32, [3])
+    last = tf.while_loop(lambda i, *_: i < 4, body, [0, x, x + 1.0])
+    fetches = [*last, tf.gradients(last[1], x)[0]]
+    with tf.Session(backend="numpy") as sess:
+        program = run_passes(
+            sess.program(last, (), [x]), (Specialise(((3,),)), *BEFORE, Simplify(), Cse(), Dead()), check=True
+        )
+        (loop,) = [step.body for step in program.steps if step.body is not None]
+        assert ops(loop.program) == after
+        found = sess.run(fetches, {x: [0.1, 0.2, 0.3]})
+    levels = tf.OptimizerOptions(opt_level=tf.OptimizerOptions.L0)
+    config = tf.ConfigProto(graph_options=tf.GraphOptions(optimizer_options=levels))
+    with tf.Session(config=config, backend="numpy") as sess:
+        for one, other in zip(found, sess.run(fetches, {x: [0.1, 0.2, 0.3]}), strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-5)
+
+
+def test_what_leads_to_the_condition_runs_once_more():
+    """A value of the last iteration is not what the condition's own steps made of the variables since."""
+    x = tf.placeholder(tf.float32, [])
+    _, kept = tf.while_loop(
+        lambda v, kept: tf.exp(v) < 9.0, lambda v, kept: (v + 0.5, tf.reduce_sum(v, []) * 1.0), [x, -1.0]
+    )
+    with tf.Session() as sess:
+        assert sess.run([kept, kept + 1.0], {x: 1.0}) == [2.0, 3.0]
+        assert sess.run(kept, {x: 5.0}) == -1.0
+
+
+def test_a_loop_that_writes_a_variable_is_left_alone():
+    v = tf.get_variable("v", [2], initializer=tf.zeros_initializer(), use_resource=False)
+
+    def body(i, seen):
+        now = tf.identity(v) * 1.0
+        with tf.control_dependencies([now]), tf.control_dependencies([tf.assign_add(v, [1.0, 2.0])]):
+            return i + 1, seen + tf.reduce_sum(now, [])
+
+    _, seen = tf.while_loop(lambda i, _: i < 3, body, [0, tf.zeros([2])])
+    with tf.Session() as sess:
+        sess.run(v.initializer)
+        np.testing.assert_array_equal(sess.run(seen), [3.0, 6.0])
+
+
+def test_an_assertion_of_what_is_known_goes():
+    x = tf.placeholder(tf.float32, [None, 3])
+    with tf.control_dependencies([tf.Assert(tf.equal(tf.shape(x)[1], 3), ["columns", tf.shape(x)])]):
+        y = tf.exp(x)
+    with tf.control_dependencies([tf.Assert(tf.equal(tf.shape(x)[0], 2), ["rows", tf.shape(x)])]):
+        z = tf.exp(x)
+    with tf.Session() as sess:
+        for fetch, shape, after in ((y, (4, 3), "Exp"), (z, (2, 3), "Exp"), (z, (4, 3), "Assert Exp")):
+            program = run_passes(sess.program([fetch], (), [x]), (Specialise((shape,)), *BEFORE), check=True)
+            assert ops(program) == after
+        with pytest.raises(tf.errors.InvalidArgumentError, match="rows"):
+            sess.run(z, {x: np.zeros((4, 3))})

@@ -7,7 +7,7 @@ those of `Pow`, whose products may differ from a power by the last bit.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,16 +15,63 @@ import numpy as np
 
 from scopert.graph.dtypes import DType, as_dtype
 from scopert.graph.opdef import VIEW, WRITES, find_op
-from scopert.program.ir import Program, Shape, Step
+from scopert.program.ir import Loop, Program, Shape, Step
 from scopert.program.rewrite import Rewriter, rewrite
 from scopert.program.uses import is_pure, shared_slots
 
-# Under this key stand the slots whose memory is a variable's, in programs that write variables.
+# Under this key stand the slots whose memory may be a variable's, in programs that write variables.
 _FOREIGN = "foreign"
+# Under this key stands what tells when values of a loop are made and used.
+_INSIDE = "inside"
 
 #: A slot that holds the output already, steps of which the last fills it, or None.
 Found = int | list[Step] | None
 RuleFunction = Callable[["Match"], Found]
+
+
+class Inside:
+    """When the values of a loop are made and used: its slots keep their values from one iteration to the next.
+
+    Another slot that holds the same value takes a slot's place only if it does so whenever the slot is used.
+    """
+
+    def __init__(self, loop: Loop) -> None:
+        program = loop.program
+        changing = len(loop.following)
+        self._results = frozenset(loop.results)
+        self._condition = loop.condition
+        #: The part of the loop that makes a value; none for what is the same in all iterations.
+        self._part = dict.fromkeys(program.feeds[:changing], 0)
+        #: The last part that uses a value.
+        self._until: dict[int, int] = {}
+        #: Of the iteration before, for a step that uses it.
+        self._late: set[int] = set()
+        used: set[int] = set()
+        for position, step in enumerate(program.steps):
+            part = (position >= loop.decided) + (position >= loop.repeated)
+            slots = (*step.inputs, *step.guards)
+            used.update(slots)
+            self._until.update(dict.fromkeys(slots, part))
+            self._late.update(used.intersection(step.outputs))
+            self._part.update(dict.fromkeys(step.outputs, part))
+
+    def also(self, slot: int, like: int) -> None:
+        """A new slot that is made and used by the same part as another one."""
+        self._part[slot] = self._until[slot] = self._part[like]
+
+    def may_replace(self, slot: int, by: int) -> bool:
+        """Whether whoever uses a slot may use another one, which its maker found to be the same."""
+        if slot == self._condition or slot in self._late or by in self._late:
+            return False
+        source, own = self._part.get(by), self._part[slot]
+        # What leads to the condition runs once more than the rest.
+        return source != 0 or own != 1 or (self._until.get(slot, own) <= 1 and slot not in self._results)
+
+    def sees(self, step: Step, maker: Step) -> bool:
+        """Whether the inputs of a maker are, for a step that uses its output, what they were for the maker."""
+        if self._late.intersection((*maker.inputs, *maker.outputs)):
+            return False
+        return not (self._part[step.outputs[0]] == 2 and self._part[maker.outputs[0]] == 1)
 
 
 class Match:
@@ -57,13 +104,19 @@ class Match:
     def maker(self, number: int, ops: frozenset[str]) -> Step | None:
         """The pure step that makes an input, if it is one of these ops."""
         made: Step | None = self._rewriter.seen.get(self.step.inputs[number])
-        return made if made is not None and made.op in ops else None
+        if made is None or made.op not in ops:
+            return None
+        inside: Inside | None = self._rewriter.seen.get(_INSIDE)
+        return made if inside is None or inside.sees(self.step, made) else None
 
     def same(self, slot: int) -> Found:
         """The slot, if it has the type and the known shape of the output, and lasts as long."""
         shape = self.shape(slot)
         fits = shape is not None and None not in shape and shape == self.shape(self.output) and self.lasts(slot)
-        return slot if fits and self.dtype(slot) is self.dtype(self.output) else None
+        inside: Inside | None = self._rewriter.seen.get(_INSIDE)
+        if not fits or self.dtype(slot) is not self.dtype(self.output):
+            return None
+        return slot if inside is None or inside.may_replace(self.output, slot) else None
 
     def lasts(self, slot: int) -> bool:
         """Whether a value may be used for longer: not if it is a variable's memory, which may be written.
@@ -79,6 +132,8 @@ class Match:
     def also(self, op: str, *inputs: int) -> tuple[Step, int]:
         """A further step of the output's type and shape, and its slot."""
         slot = self._rewriter.new_slot(self._rewriter.values[self.output])
+        if _INSIDE in self._rewriter.seen:
+            self._rewriter.seen[_INSIDE].also(slot, self.output)
         return self._step(op, inputs, slot, {}), slot
 
     def new_constant(self, array: Any, like: int) -> int:
@@ -285,6 +340,19 @@ def twice_the_same(match: Match) -> Found:
     return match.same(match.input(0)) if match.input(0) == match.input(1) else None
 
 
+def loops_of(program: Program) -> Iterator[Loop]:
+    """All loops, those in loops too."""
+    for step in program.steps:
+        if isinstance(step.body, Loop):
+            yield step.body
+            yield from loops_of(step.body.program)
+
+
+def _writes(loop: Loop) -> bool:
+    """Whether a variable is written in it."""
+    return any(WRITES in step.traits for inner in (loop, *loops_of(loop.program)) for step in inner.program.steps)
+
+
 _SHAPES = frozenset({"Reshape", "ExpandDims", "Squeeze"})
 _INVERSES = frozenset({"Reciprocal", "Inv"})
 
@@ -313,9 +381,9 @@ RULES: tuple[Rule, ...] = (
 
 @dataclass(frozen=True)
 class Simplify:
-    """Applies rules to every step outside of loops, again to what a rule made.
+    """Applies rules to every step, again to what a rule made.
 
-    Inside loops a value may be read in a later iteration than it was made, so nothing is replaced there.
+    Inside of loops that write variables nothing is replaced.
 
     Attributes
     ----------
@@ -331,11 +399,23 @@ class Simplify:
             for op in rule.ops:
                 by_op.setdefault(op, []).append(rule.function)
 
-        foreign = shared_slots((), program.steps) if any(WRITES in step.traits for step in program.steps) else set()
+        loops = {id(loop.program): loop for loop in loops_of(program)}
+        writes = any(
+            WRITES in step.traits
+            for inner in (program, *[loop.program for loop in loops.values()])
+            for step in inner.steps
+        )
+        closed = {key for key, loop in loops.items() if _writes(loop)}
 
         def visit(rewriter: Rewriter, step: Step) -> None:
-            rewriter.seen[_FOREIGN] = foreign
-            if rewriter.program is program and is_pure(step) and not step.kept and not step.copies:
+            owner = rewriter.program
+            if _FOREIGN not in rewriter.seen:
+                loop = loops.get(id(owner))
+                outside = () if loop is None else owner.feeds
+                rewriter.seen[_FOREIGN] = shared_slots(outside, owner.steps) if writes else set()
+                if loop is not None:
+                    rewriter.seen[_INSIDE] = Inside(loop)
+            if id(owner) not in closed and is_pure(step) and not step.kept and not step.copies:
                 self._simplify(by_op, rewriter, step)
             else:
                 rewriter.keep(step)
