@@ -13,7 +13,7 @@ from typing import Any
 import cupy
 import numpy as np
 from cupy.cuda import runtime
-from scopert_cupy import cuda, nvrtc
+from scopert_cupy import cuda, cuda_parts, nvrtc
 from scopert_cupy.host.device import HostDevice
 from scopert_cupy.host.memory import HostAllocation, bytes_at
 from scopert_cupy.live import Live
@@ -163,14 +163,15 @@ def install(monkeypatch: Any) -> Card:
         "memGetInfo": lambda: ((1 << 33) - card.live.nbytes, 1 << 33), "memcpyAsync": memcpy, "memsetAsync": memset,
     }  # fmt: skip
     constants = {name: value for name, value in vars(runtime).items() if name[0] != "_"}
-    monkeypatch.setattr(cuda, "runtime", SimpleNamespace(**{**constants, **calls}))
     driver = {name: value for name, value in vars(cuda.driver).items() if name.startswith("CU_")}
     driver |= {"CUDADriverError": DriverError, "funcSetAttribute": lambda function, attribute, value: None}
-    monkeypatch.setattr(cuda, "driver", SimpleNamespace(**driver))
     library = SimpleNamespace(
         Device=Device, Stream=lambda non_blocking: Stream(card, non_blocking), Memory=Memory, PinnedMemory=PinnedMemory,
         PinnedMemoryPointer=lambda memory, offset: memory.array, UnownedMemory=cupy.cuda.UnownedMemory,
         MemoryPointer=cupy.cuda.MemoryPointer, function=SimpleNamespace(Module=Module), memory=cupy.cuda.memory,
     )  # fmt: skip
-    monkeypatch.setattr(cuda, "cupy", SimpleNamespace(cuda=library, ndarray=cupy.ndarray, __version__="stand-in"))
+    for module in (cuda, cuda_parts):
+        monkeypatch.setattr(module, "runtime", SimpleNamespace(**{**constants, **calls}))
+        monkeypatch.setattr(module, "driver", SimpleNamespace(**driver))
+        monkeypatch.setattr(module, "cupy", SimpleNamespace(cuda=library, ndarray=cupy.ndarray, __version__="stand-in"))
     return card
