@@ -87,6 +87,95 @@ class Convolution:
         return f"convolution ({self.kind})"
 
 
-Operation: TypeAlias = Convolution
+def _statistics(q: Tensor) -> Tensor:
+    """Of each row of scores: the logarithm of the sum of their exponentials."""
+    batch, heads, rows, _ = q.shape
+    return Tensor((batch, heads, rows, 1), (heads * rows, rows, 1, 1), "float32")
 
-__all__ = ["Convolution", "Operation", "Tensor"]
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """``softmax(scale q k^T + bias) v`` for each head, sums and exponentials in float32.
+
+    Attributes
+    ----------
+    q, k, v, o : Tensor
+        ``(batch, heads, rows, size)``; `v` and `o` may have another size than `q` and `k`.
+    scale : float
+    causal : bool
+        Row ``i`` sees the keys up to ``i``.
+    bias : Tensor, optional
+        What is added to the scores; axes of size 1 are broadcast.
+    statistics : bool
+        It also makes what the gradient needs to compute the softmax again.
+    """
+
+    q: Tensor
+    k: Tensor
+    v: Tensor
+    o: Tensor
+    scale: float
+    causal: bool = False
+    bias: Tensor | None = None
+    statistics: bool = False
+
+    @property
+    def dtype(self) -> str:
+        return self.q.dtype
+
+    @property
+    def tensors(self) -> Mapping[str, Tensor]:
+        """What it takes, and then what it makes."""
+        beside = {} if self.bias is None else {"bias": self.bias}
+        kept = {"stats": _statistics(self.q)} if self.statistics else {}
+        return {"q": self.q, "k": self.k, "v": self.v, **beside, "o": self.o, **kept}
+
+    @property
+    def made(self) -> tuple[str, ...]:
+        """Which of its tensors it makes."""
+        return ("o", "stats") if self.statistics else ("o",)
+
+    def __str__(self) -> str:
+        return "attention"
+
+
+@dataclass(frozen=True, slots=True)
+class AttentionGradient:
+    """The gradients of `forward` with respect to its `q`, `k` and `v`, from that of its `o`.
+
+    Attributes
+    ----------
+    forward : Attention
+        With statistics.
+    do, dq, dk, dv : Tensor
+    """
+
+    forward: Attention
+    do: Tensor
+    dq: Tensor
+    dk: Tensor
+    dv: Tensor
+
+    @property
+    def dtype(self) -> str:
+        return self.forward.dtype
+
+    @property
+    def tensors(self) -> Mapping[str, Tensor]:
+        """What it takes, and then what it makes."""
+        known = {name: tensor for name, tensor in self.forward.tensors.items() if name != "stats"}
+        stats = _statistics(self.forward.q)
+        return {**known, "do": self.do, "stats": stats, "dq": self.dq, "dk": self.dk, "dv": self.dv}
+
+    @property
+    def made(self) -> tuple[str, ...]:
+        """Which of its tensors it makes."""
+        return ("dq", "dk", "dv")
+
+    def __str__(self) -> str:
+        return "attention (gradient)"
+
+
+Operation: TypeAlias = Convolution | Attention | AttentionGradient
+
+__all__ = ["Attention", "AttentionGradient", "Convolution", "Operation", "Tensor"]

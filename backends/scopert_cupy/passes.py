@@ -13,6 +13,7 @@ from scopert_cupy.fused.drawing import draw_inside
 from scopert_cupy.fused.recompute import recompute
 from scopert_cupy.fused.small import join_small
 from scopert_cupy.held import hold
+from scopert_cupy.join_attention import join_attention
 from scopert_cupy.join_moves import join_moves
 from scopert_cupy.join_products import join_products
 from scopert_cupy.sink_assigned import sink_assigned
@@ -24,7 +25,8 @@ def improved(program: Program, facts: Facts, table: Mapping[str, Emitter]) -> Pr
     if os.environ.get("SCOPERT_CUPY_PASSES", "1") in ("", "0"):
         return join_products(program, facts)
     # Laying out takes longer than the passes: it is done once.
-    made = join_products(program, facts, place=False)
+    made = join_attention(program, facts, place=False)
+    made = join_products(made, facts, place=False)
     made = take_halves(made, place=False)
     made = join_moves(made, place=False)
     made = recompute(made, facts, place=False)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from scopert_cupy.operation import Convolution, Operation, Tensor
+from scopert_cupy.operation import Attention, AttentionGradient, Convolution, Operation, Tensor
 
 #: NumPy's name of a type -> the front end's.
 _TYPES = {"float16": "HALF", "bfloat16": "BFLOAT16", "float32": "FLOAT"}
@@ -41,8 +41,8 @@ def graph_of(cudnn: Any, operation: Operation, **options: Any) -> Any:
     Unsupported
         If the front end cannot say it.
     """
-    if operation.dtype not in _TYPES or operation.precision not in ("float32", "tf32"):
-        raise Unsupported(f"cuDNN computes no {operation} of {operation.dtype} as {operation.precision}")
+    if operation.dtype not in _TYPES:
+        raise Unsupported(f"cuDNN computes no {operation} of {operation.dtype}")
     types = cudnn.data_type
     graph = cudnn.pygraph(
         io_data_type=getattr(types, _TYPES[operation.dtype]), intermediate_data_type=types.FLOAT,
@@ -55,7 +55,12 @@ def graph_of(cudnn: Any, operation: Operation, **options: Any) -> Any:
                 name=name, dim=list(tensor.shape), stride=list(tensor.strides),
                 data_type=getattr(types, _TYPES[tensor.dtype]), uid=number,
             )  # fmt: skip
-    made = _convolved(graph, operation, given)
+    if isinstance(operation, Convolution):
+        made = _convolved(graph, operation, given)
+    elif isinstance(operation, Attention):
+        made = _attended(cudnn, graph, operation, given)
+    else:
+        made = _attended_back(cudnn, graph, operation, given)
     for number, (name, tensor) in enumerate(operation.tensors.items(), 1):
         if name in operation.made:
             _describe(made[name], tensor, number, getattr(types, _TYPES[tensor.dtype]))
@@ -72,6 +77,8 @@ def _describe(made: Any, tensor: Tensor, number: int, dtype: Any) -> None:
 
 
 def _convolved(graph: Any, c: Convolution, given: Mapping[str, Any]) -> dict[str, Any]:
+    if c.precision not in ("float32", "tf32"):
+        raise Unsupported(f"cuDNN computes no {c} of float32 as {c.precision}")
     steps: dict[str, Any] = {
         "pre_padding": list(c.before), "post_padding": list(c.after), "stride": list(c.strides),
         "dilation": list(c.rates),
@@ -90,10 +97,31 @@ def _convolved(graph: Any, c: Convolution, given: Mapping[str, Any]) -> dict[str
     return {"out": made}
 
 
+def _scores(cudnn: Any, a: Attention) -> dict[str, Any]:
+    """How the scores of attention are made of the product."""
+    if a.dtype not in ("float16", "bfloat16"):
+        raise Unsupported(f"cuDNN's {a} is not one of {a.dtype} in full precision")
+    made: dict[str, Any] = {"attn_scale": a.scale}
+    if a.causal:
+        made |= {"diagonal_alignment": cudnn.diagonal_alignment.TOP_LEFT, "diagonal_band_right_bound": 0}
+    return made
+
+
+def _attended(cudnn: Any, graph: Any, a: Attention, given: Mapping[str, Any]) -> dict[str, Any]:
+    o, stats = graph.sdpa(**given, generate_stats=a.statistics, **_scores(cudnn, a))
+    return {"o": o, "stats": stats} if a.statistics else {"o": o}
+
+
+def _attended_back(cudnn: Any, graph: Any, a: AttentionGradient, given: Mapping[str, Any]) -> dict[str, Any]:
+    named = {"dO" if name == "do" else name: tensor for name, tensor in given.items()}
+    made = graph.sdpa_backward(**named, use_deterministic_algorithm=True, **_scores(cudnn, a.forward))
+    return dict(zip(a.made, made, strict=True))
+
+
 def refused_notes(cudnn: Any, operation: Operation) -> list[Any]:
     """What a plan must not say of its arithmetic."""
     names = list(_NEVER)
-    if operation.dtype == "float32" and operation.precision == "float32":
+    if isinstance(operation, Convolution) and operation.dtype == operation.precision == "float32":
         names.append(_ROUNDED)
     return [getattr(cudnn.numerical_note, name) for name in names if hasattr(cudnn.numerical_note, name)]
 

@@ -6,6 +6,7 @@ from scopert_cupy.emit import Emitter
 from scopert_cupy.emitters import (
     arguments,
     assigning,
+    attention,
     complexes,
     convolving,
     convolving_by_library,
@@ -60,6 +61,7 @@ TABLE: dict[str, Emitter] = {
     **arguments.TABLE,
     **scanning.TABLE,
     **softmax.TABLE,
+    **attention.TABLE,
     **normalising.TABLE,
     **ranking.TABLE,
     **segments.TABLE,

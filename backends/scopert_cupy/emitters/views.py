@@ -73,7 +73,7 @@ def probe(request: Request, position: int) -> list[Access] | None:
     another input that is not a constant, or copies.
     """
     source = stand_in(shape_of(request.inputs[position]))
-    results = _applied(request, position, source)
+    results = applied(request, position, source)
     if results is None:
         return None
     found = []
@@ -82,7 +82,7 @@ def probe(request: Request, position: int) -> list[Access] | None:
             # One element is returned by value: so number them all.
             if source.size > COUNTABLE:
                 return None
-            numbered = _applied(request, position, np.arange(source.size).reshape(source.shape))
+            numbered = applied(request, position, np.arange(source.size).reshape(source.shape))
             assert numbered is not None
             found.append(Access((), int(numbered[number])))
             continue
@@ -93,7 +93,7 @@ def probe(request: Request, position: int) -> list[Access] | None:
     return found
 
 
-def _applied(request: Request, position: int, source: Any) -> list[Any] | None:
+def applied(request: Request, position: int, source: Any) -> list[Any] | None:
     """What the kernel makes of an array in the place of an input."""
     assert request.step.kernel is not None
     inputs = [source if k == position else request.constant(k) for k in range(len(request.inputs))]

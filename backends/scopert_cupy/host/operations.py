@@ -14,6 +14,7 @@ import numpy as np
 
 from scopert.backend import as_dtype
 from scopert_cupy.failures import DeviceError
+from scopert_cupy.host import attending
 from scopert_cupy.host.gemm import rounded
 from scopert_cupy.host.memory import bytes_at
 from scopert_cupy.operation import Convolution, Operation, Tensor
@@ -33,11 +34,10 @@ class OperationPlan:
 
 def computes(operation: Operation) -> bool:
     """Whether cuDNN would, as far as its documentation says."""
-    return (
-        operation.dtype in _FLOATS
-        and operation.precision in ("float32", "tf32")
-        and operation.activation in ("", "relu")
-    )
+    if not isinstance(operation, Convolution):
+        return attending.computes(operation)
+    known = operation.precision in ("float32", "tf32") and operation.activation in ("", "relu")
+    return known and operation.dtype in _FLOATS
 
 
 def plan(operation: Operation) -> OperationPlan:
@@ -59,7 +59,8 @@ def run(plan: OperationPlan, operands: Sequence[int], check: Callable[[int, int]
             raise DeviceError(f"{name} of a {operation} lies at {address:#x}, which is no multiple of {_ALIGNMENT}")
         check(address, tensor.nbytes)
         views[name] = _view(tensor, address)
-    for name, values in _convolved(operation, views).items():
+    made = _convolved(operation, views) if isinstance(operation, Convolution) else attending.made(operation, views)
+    for name, values in made.items():
         views[name][...] = values.astype(views[name].dtype)
 
 

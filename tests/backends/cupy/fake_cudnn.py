@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from scopert_cupy.host import operations
-from scopert_cupy.operation import Convolution, Tensor
+from scopert_cupy.operation import Attention, AttentionGradient, Convolution, Tensor
 
 
 class data_type(Enum):
@@ -22,6 +22,10 @@ class data_type(Enum):
 
 class heur_mode(Enum):
     A, FALLBACK = range(2)
+
+
+class diagonal_alignment(Enum):
+    TOP_LEFT, BOTTOM_RIGHT = range(2)
 
 
 numerical_note = Enum(
@@ -100,6 +104,7 @@ class FakeCudnn:
     """
 
     data_type, heur_mode, numerical_note = data_type, heur_mode, numerical_note
+    diagonal_alignment = diagonal_alignment
     cudnnGraphNotSupportedError = cudnnGraphNotSupportedError
     __version__ = "1.27.0"
 
@@ -179,6 +184,44 @@ class Graph:
     def relu(self, *, input: FakeTensor) -> FakeTensor:
         return self._made("relu", input=input)
 
+    def sdpa(
+        self, *, q: Any, k: Any, v: Any, generate_stats: bool, attn_scale: float, bias: Any = None,
+        diagonal_alignment: Any = None, diagonal_band_right_bound: Any = None,
+    ) -> tuple[FakeTensor, FakeTensor | None]:  # fmt: skip
+        o, stats = FakeTensor("o"), FakeTensor("stats") if generate_stats else None
+        self._attends(
+            "sdpa",
+            attn_scale,
+            diagonal_alignment,
+            diagonal_band_right_bound,
+            q=q,
+            k=k,
+            v=v,
+            bias=bias,
+            o=o,
+            stats=stats,
+        )
+        return o, stats
+
+    def sdpa_backward(
+        self, *, q: Any, k: Any, v: Any, o: Any, dO: Any, stats: Any, attn_scale: float, use_deterministic_algorithm: bool,
+        bias: Any = None, diagonal_alignment: Any = None, diagonal_band_right_bound: Any = None,
+    ) -> list[FakeTensor]:  # fmt: skip
+        assert use_deterministic_algorithm
+        made = [FakeTensor(name) for name in ("dq", "dk", "dv")]
+        self._attends(
+            "sdpa_backward", attn_scale, diagonal_alignment, diagonal_band_right_bound, q=q, k=k, v=v, bias=bias, o=o, do=dO,
+            stats=stats, **{tensor.kind: tensor for tensor in made},
+        )  # fmt: skip
+        return made
+
+    def _attends(self, kind: str, scale: float, alignment: Any, bound: Any, **named: FakeTensor | None) -> None:
+        assert self.state == "open"
+        assert (alignment, bound) in [(None, None), (diagonal_alignment.TOP_LEFT, 0)]
+        assert self.io in (data_type.HALF, data_type.BFLOAT16)
+        self.nodes.append((kind, {"named": named, "scale": scale, "causal": bound == 0}))
+        self.tensors += [tensor for tensor in named.values() if tensor is not None and tensor not in self.tensors]
+
     # Planning.
 
     def validate(self) -> None:
@@ -245,7 +288,7 @@ class Graph:
     # What it was told.
 
     def _operation(self) -> Any:
-        made = self._convolution()
+        made = self._attention() if self.nodes[0][0] in ("sdpa", "sdpa_backward") else self._convolution()
         numbers = {name: number for number, name in enumerate(made.tensors, 1)}
         for name, tensor in self.named.items():
             assert tensor.uid == numbers[name], f"{name} is number {tensor.uid}, not {numbers[name]}"
@@ -268,10 +311,21 @@ class Graph:
         image, kernel, out = (named[name].described() for name in ("image", "filter", "out"))
         assert all(type(n) is list for n in given["geometry"])
         geometry = [tuple(numbers) for numbers in given["geometry"]]
+        activation = "relu" if "relu" in kinds else ""
         # What numbers are rounded to is a matter of plans: the host need not be told.
-        return Convolution(
-            kind, image, kernel, out, *geometry, "float32", "bias" in kinds, "relu" if "relu" in kinds else ""
-        )  # type: ignore[arg-type]
+        return Convolution(kind, image, kernel, out, *geometry, "float32", "bias" in kinds, activation)  # type: ignore[arg-type]
+
+    def _attention(self) -> Attention | AttentionGradient:
+        ((kind, given),) = self.nodes
+        self.named = {name: tensor for name, tensor in given["named"].items() if tensor is not None}
+        found = {name: tensor.described() for name, tensor in self.named.items()}
+        forward = Attention(
+            *[found[name] for name in ("q", "k", "v", "o")], given["scale"], given["causal"], found.get("bias"),
+            kind == "sdpa_backward" or "stats" in found,
+        )  # fmt: skip
+        if kind == "sdpa":
+            return forward
+        return AttentionGradient(forward, *[found[name] for name in ("do", "dq", "dk", "dv")])
 
 
 def memory(device: Any, values: Any) -> Any:

@@ -26,7 +26,7 @@ from scopert_cupy.failures import DeviceError, OutOfMemory
 from scopert_cupy.host import operations
 from scopert_cupy.host.device import HostDevice
 from scopert_cupy.host.memory import bytes_at
-from scopert_cupy.operation import Convolution, Operation, Tensor
+from scopert_cupy.operation import Attention, AttentionGradient, Convolution, Operation, Tensor
 
 TYPES = {"float16": np.float16, "bfloat16": ml_dtypes.bfloat16, "float32": np.float32}
 STREAM = 77
@@ -53,7 +53,30 @@ def _convolution(kind: str = "forward", dtype: str = "float32", **fields: Any) -
     )  # fmt: skip
 
 
+def _heads(rows: int, size: int = 16, dtype: str = "bfloat16", packed: int = 1) -> Tensor:
+    """Of two batches and three heads, which lie behind each other in a row, as one of `packed` parts."""
+    step = packed * 3 * size
+    return Tensor((2, 3, rows, size), (rows * step, size, step, 1), dtype)
+
+
+def _attention(dtype: str = "bfloat16", **fields: Any) -> Attention:
+    return Attention(
+        _heads(8, dtype=dtype), _heads(5, dtype=dtype), _heads(5, 24, dtype), _heads(8, 24, dtype), 0.3, **fields
+    )
+
+
+def _gradient(forward: Attention) -> AttentionGradient:
+    return AttentionGradient(forward, forward.o, forward.q, forward.k, forward.v)
+
+
+ATTENTION: list[Operation] = [
+    _attention(), _attention("float16", causal=True), _attention(statistics=True, causal=True),
+    _attention(bias=Tensor((2, 1, 1, 5), (5, 1, 1, 1), "bfloat16")), _gradient(_attention(statistics=True)),
+    _gradient(_attention("float16", statistics=True, causal=True)),
+    _gradient(_attention(statistics=True, bias=Tensor((1, 3, 8, 5), (1, 40, 5, 1), "float32"))),
+]  # fmt: skip
 OPERATIONS: list[Operation] = [
+    *ATTENTION,
     *[_convolution(kind, dtype) for kind in ("forward", "input", "filter") for dtype in TYPES],
     _convolution(bias=True), _convolution(activation="relu"), _convolution("forward", "bfloat16", bias=True, activation="relu"),
     _convolution(precision="tf32"),
@@ -95,9 +118,8 @@ def test_an_operation_is_what_the_front_end_is_told(operation: Operation) -> Non
     plan = made.plan(operation)
     held, expected = _held(device, operation), _held(device, operation)
     made.run(plan, [a.address for a in held], 0)
-    operations.run(
-        operations.plan(replace(operation, precision="float32")), [a.address for a in expected], lambda *_: None
-    )
+    alike = replace(operation, precision="float32") if isinstance(operation, Convolution) else operation
+    operations.run(operations.plan(alike), [a.address for a in expected], lambda *_: None)
     for one, other in zip(held, expected, strict=True):
         assert bytes_at(one.address, one.nbytes).tobytes() == bytes_at(other.address, other.nbytes).tobytes()
     assert fake.handles == {1: STREAM}
@@ -110,6 +132,7 @@ def test_what_the_front_end_cannot_say_is_refused(caplog: Any) -> None:
         assert not made.computes(_convolution(precision="bf16"))
         assert not made.computes(_convolution(activation="gelu"))
         assert not made.computes(replace(_convolution(), image=_last(2, 6, 9, 8, dtype="float64")))
+        assert not made.computes(_attention("float32"))
         fake.refuses = lambda operation: True
         assert not made.computes(_convolution())
     assert not caplog.records
@@ -295,7 +318,7 @@ def test_the_real_front_end_takes_the_graph(real: Any, operation: Operation) -> 
 def test_the_real_front_end_has_what_is_called(real: Any) -> None:
     for operation in OPERATIONS:
         notes = refused_notes(real, operation)
-        assert len(notes) == 5 + (operation.dtype == "float32" and operation.precision == "float32")
+        assert len(notes) == 5 + (operation.dtype == "float32" == getattr(operation, "precision", ""))
     for name in ("create_handle", "destroy_handle", "set_stream", "backend_version_string"):
         assert callable(getattr(real, name))
     assert issubclass(real.cudnnGraphNotSupportedError, Exception)

@@ -1,0 +1,358 @@
+"""Attention as one step: two batched products around the softmax of scaled and masked scores, and its gradient.
+
+A pass over a program, before it is planned, for devices with a library that computes attention whole: the scores are
+then never in memory. What people write is recognised by what it computes (`attention_body`), not by how. The gradient
+is joined where all of it is there: the two products with the gradient of the result, the gradient of the softmax, and
+the two products with that. Scores that somebody else looks at, such as a gradient of the mask, keep all of it apart.
+
+Transpositions of heads, and splits of queries, keys and values that were made by one product, become strides.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from scopert.backend import FUSED, LOOP, WRITES, Access, Fused, Program, Step, Value, as_dtype
+from scopert.program.passes.dead import Dead
+from scopert.program.passes.place import Place
+from scopert_cupy.attention_body import Scores, is_gradient_of, softmax_of
+from scopert_cupy.device import Facts, nothing
+from scopert_cupy.emitters.attention import OPERATION, OPS, STARTS
+from scopert_cupy.emitters.copying import row_major
+from scopert_cupy.emitters.source import shape_of
+from scopert_cupy.lying import Lying, lying
+from scopert_cupy.operation import Attention, AttentionGradient, Tensor
+
+_PRODUCTS = frozenset({"BatchMatMul", "BatchMatMulV2"})
+_HALVES = ("float16", "bfloat16")
+# How far numbers of a program of 16-bit floats may be apart that are meant to be the same.
+_ROUNDING = {"float16": 2.0**-9, "bfloat16": 2.0**-6}
+#: Bytes that a tensor's beginning, and its steps but the last, are a multiple of.
+_ALIGNMENT = 16
+_FLOAT = as_dtype("float32")
+
+
+@dataclass(slots=True)
+class _Forward:
+    """Attention that was found; what it is called follows from who uses it.
+
+    Attributes
+    ----------
+    first, softmax, second : Step
+        The products of queries and keys, and of the softmax and the values.
+    scores : Scores
+    q, k, v : int
+        Slots.
+    shape : tuple of int
+        Batch, heads, rows, columns.
+    """
+
+    first: Step
+    softmax: Step
+    second: Step
+    scores: Scores
+    q: int
+    k: int
+    v: int
+    shape: tuple[int, int, int, int]
+
+    @property
+    def o(self) -> int:
+        return self.second.outputs[0]
+
+
+@dataclass(slots=True)
+class _Backward:
+    """Its gradient: the products that make those of the softmax and of `v`, the softmax's own, those of `q` and `k`."""
+
+    to_softmax: Step
+    to_v: Step
+    inner: Step
+    to_q: Step
+    to_k: Step
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        return self.to_softmax, self.to_v, self.inner, self.to_q, self.to_k
+
+
+def join_attention(program: Program, facts: Facts, place: bool = True) -> Program:
+    """The program with attention joined, and (with `place`) a new layout.
+
+    One without a layout stays what it is: its shapes are not sure. So does one for a device without such a library.
+    """
+    if program.memory is None or facts.computes is nothing:
+        return program
+    joining = _Joining(program, facts)
+    for step in program.steps:
+        if step.op == FUSED:
+            joining.look_at(step)
+    if not joining.replaced:
+        return program
+    steps = [joining.replaced.get(id(step), step) for step in program.steps if id(step) not in joining.gone]
+    made = Dead()(replace(program, values=tuple(joining.values), steps=tuple(steps)))
+    return Place()(made) if place else made
+
+
+class _Joining:
+    def __init__(self, program: Program, facts: Facts) -> None:
+        self._program, self._facts = program, facts
+        self.values = list(program.values)
+        #: By the identity of the step in whose place they stand.
+        self.replaced: dict[int, Step] = {}
+        self.gone: set[int] = set()
+        self._made = {slot: step for step in program.steps for slot in step.outputs}
+        self._users: dict[int, list[Step]] = {}
+        for step in program.steps:
+            for slot in (*step.inputs, *step.guards):
+                self._users.setdefault(slot, []).append(step)
+        self._fetched = Counter(fetch.slot for fetch in program.fetches)
+        self._at = {id(step): number for number, step in enumerate(program.steps)}
+        self._changes = [n for n, step in enumerate(program.steps) if WRITES in step.traits or step.op == LOOP]
+
+    def look_at(self, step: Step) -> None:
+        """Joins the attention whose softmax a step makes, if it is one."""
+        forward = self._forward(step)
+        if forward is None or any(self._fetched[slot] for slot in step.outputs):
+            return
+        if not self._undisturbed((forward.first, step, forward.second)):
+            return
+        users = [self._users.get(slot, []) for slot in forward.softmax.outputs]
+        others = {id(user): user for found in users for user in found if user is not forward.second}
+        if not others:
+            self._join(forward, None)
+            return
+        backward = self._backward(forward, list(others.values()))
+        if backward is not None and self._undisturbed(backward.steps):
+            self._join(forward, backward)
+
+    # What it is.
+
+    def _forward(self, step: Step) -> _Forward | None:
+        body = step.body
+        if not isinstance(body, Fused) or not self._is_free(step):
+            return None
+        for number, slot in enumerate(step.inputs):
+            first = self._product(slot, (False, True))
+            if first is None or self._used(slot) != [step] or step.inputs.count(slot) != 1:
+                continue
+            for output in step.outputs:
+                second = next((user for user in self._users.get(output, []) if self._is_second(user, output)), None)
+                if second is not None:
+                    return self._checked(first, step, second, number, body)
+        return None
+
+    def _is_second(self, user: Step, softmax: int) -> bool:
+        """Whether it is a product of the softmax with something."""
+        return self._product(user.outputs[0], (False, False)) is user and user.inputs[0] == softmax
+
+    def _checked(self, first: Step, step: Step, second: Step, number: int, body: Fused) -> _Forward | None:
+        scores = shape_of(self.values[first.outputs[0]])
+        if len(scores) not in (3, 4):
+            return None
+        batch, heads, rows, columns = scores if len(scores) == 4 else (scores[0], 1, *scores[1:])
+        known = self._known(step)
+        found = softmax_of(body, number, known, batch * heads, rows, columns)
+        if found is None:
+            return None
+        shape = (batch, heads, rows, columns)
+        queries, keys = first.inputs
+        forward = _Forward(first, step, second, found, queries, keys, second.inputs[1], shape)
+        # A batch of one operand that stands for all of another's is not among what the library takes.
+        slots = (forward.q, forward.k, forward.v, forward.o)
+        alike = all(shape_of(self.values[slot])[:-2] == scores[:-2] for slot in slots)
+        halves = {self.values[slot].dtype.base.name for slot in (*slots, first.outputs[0], second.inputs[0])}
+        return forward if alike and len(halves) == 1 and halves <= set(_HALVES) else None
+
+    def _backward(self, forward: _Forward, users: Sequence[Step]) -> _Backward | None:
+        """The gradient, if it is all that the softmax is used for otherwise."""
+        softmaxes, kind = forward.softmax.outputs, self.values[forward.o].dtype.base.name
+        to_v = next((user for user in users if user.op in _PRODUCTS), None)
+        inner = next((user for user in users if user.op == FUSED), None)
+        if to_v is None or inner is None or len(users) != 2 or not self._is_free(inner):
+            return None
+        if self._product(to_v.outputs[0], (True, False)) is not to_v or to_v.inputs[0] not in softmaxes:
+            return None
+        gradient = to_v.inputs[1]
+        body = inner.body
+        assert isinstance(body, Fused)
+        batch, heads, rows, columns = forward.shape
+        for number, slot in enumerate(inner.inputs):
+            to_softmax = self._product(slot, (False, True))
+            if to_softmax is None or to_softmax.inputs != (gradient, forward.v) or self._used(slot) != [inner]:
+                continue
+            softmax = next((k for k, other in enumerate(inner.inputs) if other in softmaxes), None)
+            if softmax is None or len(set(inner.inputs)) != len(inner.inputs):
+                return None
+            rounding = _ROUNDING[kind]
+            known = self._known(inner)
+            if not is_gradient_of(
+                forward.scores, body, number, softmax, known, rounding, batch * heads, rows, columns
+            ):  # fmt: skip
+                return None
+            return self._products_of(forward, to_softmax, to_v, inner)
+        return None
+
+    def _products_of(self, forward: _Forward, to_softmax: Step, to_v: Step, inner: Step) -> _Backward | None:
+        """The gradient with the products that make those of the queries and the keys."""
+        slot = inner.outputs[0]
+        users = self._used(slot)
+        to_q = next((u for u in users if u.inputs == (slot, forward.k) and self._is_product(u, (False, False))), None)
+        to_k = next((u for u in users if u.inputs == (slot, forward.q) and self._is_product(u, (True, False))), None)
+        if to_q is None or to_k is None or to_q is to_k or len(users) != 2:
+            return None
+        return _Backward(to_softmax, to_v, inner, to_q, to_k)
+
+    def _product(self, slot: int, flips: tuple[bool, bool]) -> Step | None:
+        """The batched product that makes a slot, if it takes its operands so."""
+        step = self._made.get(slot)
+        return step if step is not None and self._is_product(step, flips) else None
+
+    def _is_product(self, step: Step, flips: tuple[bool, bool]) -> bool:
+        if step.op not in _PRODUCTS or not self._is_free(step):
+            return False
+        attrs = step.origin.attrs
+        values = [self.values[slot] for slot in (*step.inputs, *step.outputs)]
+        known = all(value.shape is not None and None not in value.shape and 0 not in value.shape for value in values)
+        return known and (bool(attrs["adj_x"]), bool(attrs["adj_y"])) == flips
+
+    def _is_free(self, step: Step) -> bool:
+        return not step.guards and not step.kept and id(step) not in self.gone and id(step) not in self.replaced
+
+    def _used(self, slot: int) -> list[Step]:
+        """Who uses a slot; nobody is [] if it is fetched, too."""
+        return [] if self._fetched[slot] else self._users.get(slot, [])
+
+    def _known(self, step: Step) -> dict[int, Any]:
+        constants = self._program.constants
+        return {number: constants[slot] for number, slot in enumerate(step.inputs) if slot in constants}
+
+    def _undisturbed(self, steps: Sequence[Step]) -> bool:
+        """Whether nothing is written from the first to the last of them: they read at another time, joined."""
+        places = [self._at[id(step)] for step in steps]
+        return not any(min(places) < change < max(places) for change in self._changes)
+
+    # What becomes of it.
+
+    def _join(self, forward: _Forward, backward: _Backward | None) -> None:
+        scores = forward.scores
+        operands = [self._operand(slot, forward.shape) for slot in (forward.q, forward.k, forward.v)]
+        bias = None if scores.bias is None else self._bias(forward, *scores.bias)
+        if scores.bias is not None and bias is None:
+            return
+        o, turn_o = self._result(forward.o, forward.shape)
+        q, k, v = [tensor for _, tensor in operands]
+        made = Attention(
+            q, k, v, o, scores.scale, scores.causal, None if bias is None else bias[1], backward is not None
+        )  # fmt: skip
+        given = [place for place, _ in operands] + ([] if bias is None else [bias[0]])
+        if not self._facts.computes(made):
+            return
+        outputs = [forward.o if turn_o is None else turn_o.outputs[0]]
+        back: AttentionGradient | None = None
+        turns = [turn_o]
+        if backward is not None:
+            do, at_do = self._operand(backward.to_v.inputs[1], forward.shape)[::-1]
+            results = [
+                self._result(step.outputs[0], forward.shape) for step in (backward.to_q, backward.to_k, backward.to_v)
+            ]
+            back = AttentionGradient(made, do, *[tensor for tensor, _ in results])
+            if not self._facts.computes(back):
+                return
+            slot = len(self.values)
+            batch, heads, rows, _ = forward.shape
+            name = f"{self.values[forward.o].name}/statistics"
+            self.values.append(Value(slot, name, _FLOAT, (batch, heads, rows, 1)))
+            outputs.append(slot)
+            inputs = [*given, Lying(outputs[0], 0, ()), at_do, Lying(slot, 0, ())]
+            slots = [
+                step.outputs[0] if turn is None else turn.outputs[0]
+                for step, (_, turn) in zip((backward.to_q, backward.to_k, backward.to_v), results, strict=True)
+            ]
+            turns += [turn for _, turn in results]
+            first = min((backward.to_softmax, backward.to_v), key=lambda step: self._at[id(step)])
+            self._replace(first, backward.to_v, OPS[1], inputs, slots, back)
+            self.gone.update(id(step) for step in backward.steps if step is not first)
+        self._replace(forward.second, forward.second, OPS[0], given, outputs, made)
+        self.gone.update((id(forward.first), id(forward.softmax)))
+        self.gone.update(id(turn) for turn in turns if turn is not None)
+
+    def _replace(
+        self, where: Step, origin: Step, op: str, inputs: Sequence[Lying], outputs: Sequence[int], operation: Any
+    ) -> None:  # fmt: skip
+        starts = tuple([place.start * self.values[place.slot].dtype.base.np.itemsize for place in inputs])
+        attrs = {**origin.origin.attrs, OPERATION: operation, STARTS: starts}
+        self.replaced[id(where)] = replace(
+            origin, op=op, inputs=tuple([place.slot for place in inputs]), outputs=tuple(outputs),
+            origin=replace(origin.origin, attrs=attrs), kernel=None,
+        )  # fmt: skip
+
+    def _operand(self, slot: int, shape: tuple[int, int, int, int]) -> tuple[Lying, Tensor]:
+        """Where an operand lies, as far back as its rows are whole and aligned there."""
+        value = self.values[slot]
+        size, stored = value.dtype.base.np.itemsize, shape_of(value)
+        for place in lying(self._program, slot, self._made, self._facts):
+            *outer, last = place.strides
+            if last == 1 and not any(number * size % _ALIGNMENT for number in (place.start, *outer)):
+                return place, self._tensor(stored, place.strides, shape, value)
+        return Lying(slot, 0, row_major(stored)), self._tensor(stored, row_major(stored), shape, value)
+
+    def _result(self, slot: int, shape: tuple[int, int, int, int]) -> tuple[Tensor, Step | None]:
+        """How a result lies: as what it is transposed to, if that is all that it is used for; and that step."""
+        value = self.values[slot]
+        stored = shape_of(value)
+        users = self._used(slot)
+        turn = users[0] if len(users) == 1 else None
+        if turn is not None and turn.op == "Transpose" and self._is_free(turn):
+            order = self._program.constants.get(turn.inputs[1])
+            if order is not None and int(order[-1]) == len(stored) - 1:
+                after = row_major([stored[int(k)] for k in order])
+                strides = [0] * len(stored)
+                for place, axis in enumerate(order):
+                    strides[int(axis)] = after[place]
+                return self._tensor(stored, tuple(strides), shape, value), turn
+        return self._tensor(stored, row_major(stored), shape, value), None
+
+    def _tensor(
+        self, stored: tuple[int, ...], strides: tuple[int, ...], shape: tuple[int, int, int, int], value: Value
+    ) -> Tensor:  # fmt: skip
+        if len(stored) == 3:  # one head
+            stored, strides = (stored[0], 1, *stored[1:]), (strides[0], strides[0], *strides[1:])
+        return Tensor(stored, strides, value.dtype.base.name)
+
+    def _bias(self, forward: _Forward, number: int, access: Access) -> tuple[Lying, Tensor] | None:
+        """What is added to the scores, as the library walks it; None if it cannot."""
+        slot, body = forward.softmax.inputs[number], forward.softmax.body
+        assert isinstance(body, Fused)
+        value = self.values[slot]
+        kind = value.dtype.base.name
+        strides = _divided(body.extents, access.strides, forward.shape)
+        if strides is None or access.offset or kind not in (self.values[forward.o].dtype.base.name, "float32"):
+            return None
+        shape = tuple([n if stride else 1 for n, stride in zip(forward.shape, strides, strict=True)])
+        return Lying(slot, 0, ()), Tensor(shape, tuple([stride or 1 for stride in strides]), kind)
+
+
+def _divided(
+    extents: tuple[int, ...], strides: tuple[int, ...], shape: tuple[int, int, int, int]
+) -> tuple[int, ...] | None:
+    """Strides over `extents`, whose axes are neighbours of `shape` joined, as strides over `shape`."""
+    found: list[int] = []
+    axes = list(shape)
+    for extent, stride in zip(reversed(extents), reversed(strides), strict=True):
+        while axes and (extent > 1 or axes[-1] == 1):
+            size = axes.pop()
+            if extent % size:
+                return None
+            found.append(stride if size > 1 else 0)
+            stride, extent = stride * size, extent // size
+        if extent > 1:
+            return None
+    found += [0] * len(axes)
+    return tuple(reversed(found)) if set(axes) <= {1} else None
+
+
+__all__ = ["join_attention"]
