@@ -108,3 +108,12 @@ def test_whole_numbers_by_a_constant(dtype, divisor):
         quotient, rest = sess.run(fetches, {x: numbers})
     np.testing.assert_array_equal(quotient, numbers // dtype(divisor))
     np.testing.assert_array_equal(rest, numbers % dtype(divisor))
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_a_branch_that_is_known_not_to_be_taken(taken):
+    """Its values are constants then, which are no numbers."""
+    x = tf.constant(10)
+    y = tf.cond(tf.equal(tf.less(1, 2), taken), lambda: tf.add(x, 1) * 3, lambda: tf.subtract(x, 1) * 2)
+    with tf.Session() as sess:
+        assert sess.run(y) == (33 if taken else 18)

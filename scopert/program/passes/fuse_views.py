@@ -74,7 +74,8 @@ class Views:
         if array is None:
             return None
         found = None
-        if 0 < array.size <= _LARGEST_UNIFORM and self._values[slot].dtype in ALL:
+        is_dead = array.dtype.hasobject  # of a branch that is known not to be taken
+        if 0 < array.size <= _LARGEST_UNIFORM and self._values[slot].dtype in ALL and not is_dead:
             first = array.reshape(-1)[:1]
             if array.size == 1 or array.tobytes() == first.tobytes() * array.size:
                 found = first[0].item() if hasattr(first[0], "item") else float(first[0])
