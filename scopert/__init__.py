@@ -140,6 +140,9 @@ from scopert.ops.array_range import linspace as lin_space
 from scopert.ops.array_range import linspace as linspace
 from scopert.ops.array_range import range as range
 from scopert.ops.array_repeat import repeat as repeat
+from scopert.ops.array_reshape import expand_dims as expand_dims
+from scopert.ops.array_reshape import reshape as reshape
+from scopert.ops.array_reshape import squeeze as squeeze
 from scopert.ops.array_reverse import reverse as reverse
 from scopert.ops.array_reverse import reverse as reverse_v2
 from scopert.ops.array_reverse import reverse_sequence as reverse_sequence
@@ -152,13 +155,10 @@ from scopert.ops.array_scatter import tensor_scatter_sub as tensor_scatter_nd_su
 from scopert.ops.array_scatter import tensor_scatter_sub as tensor_scatter_sub
 from scopert.ops.array_scatter import tensor_scatter_update as tensor_scatter_nd_update
 from scopert.ops.array_scatter import tensor_scatter_update as tensor_scatter_update
-from scopert.ops.array_shape import expand_dims as expand_dims
 from scopert.ops.array_shape import rank as rank
-from scopert.ops.array_shape import reshape as reshape
 from scopert.ops.array_shape import shape as shape
 from scopert.ops.array_shape import shape_n as shape_n
 from scopert.ops.array_shape import size as size
-from scopert.ops.array_shape import squeeze as squeeze
 from scopert.ops.array_slice import slice as slice
 from scopert.ops.array_space import batch_to_space as batch_to_space
 from scopert.ops.array_space import batch_to_space_nd as batch_to_space_nd

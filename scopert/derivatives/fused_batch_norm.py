@@ -10,7 +10,7 @@ from scopert.graph.opdef import gradient
 from scopert.graph.operation import Operation
 from scopert.graph.tensor import Tensor
 from scopert.ops.array_identity import stop_gradient
-from scopert.ops.array_shape import reshape, squeeze
+from scopert.ops.array_reshape import reshape, squeeze
 from scopert.ops.math_binary import squared_difference
 from scopert.ops.math_cast import cast
 from scopert.ops.math_reduction import reduce_mean, reduce_sum

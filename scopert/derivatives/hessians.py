@@ -9,7 +9,8 @@ from scopert.graph.constant import constant
 from scopert.graph.dtypes import int32
 from scopert.graph.tensor import Tensor
 from scopert.ops.array_concat import concat
-from scopert.ops.array_shape import reshape, shape, size
+from scopert.ops.array_reshape import reshape
+from scopert.ops.array_shape import shape, size
 from scopert.ops.control_flow_while import while_loop
 from scopert.ops.tensor_array import TensorArray
 from scopert.public import public

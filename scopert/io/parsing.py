@@ -13,7 +13,7 @@ from scopert.graph.scopes import name_scope
 from scopert.graph.shape import as_tuple
 from scopert.graph.sparse_tensor import SparseTensor
 from scopert.graph.tensor import Tensor
-from scopert.ops.array_shape import reshape
+from scopert.ops.array_reshape import reshape
 from scopert.ops.parse_example import PARSE_EXAMPLE, PARSE_SINGLE_EXAMPLE
 from scopert.ops.sparse_make import sparse_merge
 from scopert.public import public

@@ -20,7 +20,7 @@ from scopert.layers.dense import ZEROS, Dense
 from scopert.layers.shaping import Dropout
 from scopert.layers.shaping import flatten as flatten_layer
 from scopert.ops.array_one_hot import one_hot
-from scopert.ops.array_shape import reshape
+from scopert.ops.array_reshape import reshape
 from scopert.ops.array_shape import shape as shape_of
 from scopert.ops.math_cast import to_int64
 from scopert.ops.nn_activation import relu as relu_op

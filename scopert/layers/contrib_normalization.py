@@ -23,7 +23,7 @@ from scopert.layers.contrib_variables import (
 from scopert.layers.dense import ZEROS
 from scopert.layers.normalization import ONES, BatchNormalization, update_average
 from scopert.ops.array_identity import identity
-from scopert.ops.array_shape import reshape
+from scopert.ops.array_reshape import reshape
 from scopert.ops.array_shape import shape as shape_of
 from scopert.ops.control_flow_cond import smart_cond, smart_constant_value
 from scopert.ops.nn_fused_batch_norm import fused_batch_norm

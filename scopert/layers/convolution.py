@@ -12,7 +12,7 @@ from scopert.layers.dense import ZEROS
 from scopert.layers.functional import functional
 from scopert.layers.input_spec import InputSpec
 from scopert.layers.layer import Layer
-from scopert.ops.array_shape import reshape
+from scopert.ops.array_reshape import reshape
 from scopert.ops.nn_bias import bias_add
 from scopert.ops.nn_convolution import Convolution
 from scopert.public import export, public

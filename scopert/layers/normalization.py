@@ -14,7 +14,7 @@ from scopert.graph.tensor import Tensor
 from scopert.layers.dense import ZEROS
 from scopert.layers.input_spec import InputSpec
 from scopert.layers.layer import Layer
-from scopert.ops.array_shape import reshape
+from scopert.ops.array_reshape import reshape
 from scopert.ops.control_flow_cond import smart_cond, smart_constant_value
 from scopert.ops.math_cast import cast
 from scopert.ops.nn_fused_batch_norm import fused_batch_norm

@@ -11,7 +11,7 @@ from scopert.layers.arguments import check_data_format, check_padding, int_tuple
 from scopert.layers.functional import functional
 from scopert.layers.input_spec import InputSpec
 from scopert.layers.layer import Layer
-from scopert.ops.array_shape import expand_dims, squeeze
+from scopert.ops.array_reshape import expand_dims, squeeze
 from scopert.ops.nn_pooling import avg_pool, avg_pool3d, max_pool, max_pool3d
 from scopert.public import export, public
 

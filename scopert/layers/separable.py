@@ -9,7 +9,7 @@ from scopert.layers.arguments import op_format
 from scopert.layers.convolution import ConvolutionLayer, Function
 from scopert.layers.dense import ZEROS
 from scopert.layers.functional import functional
-from scopert.ops.array_shape import expand_dims, squeeze
+from scopert.ops.array_reshape import expand_dims, squeeze
 from scopert.ops.nn_bias import bias_add
 from scopert.ops.nn_depthwise import separable_conv2d as separable_conv2d_op
 from scopert.public import export, public

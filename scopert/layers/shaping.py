@@ -12,7 +12,7 @@ from scopert.layers.arguments import check_data_format
 from scopert.layers.input_spec import InputSpec
 from scopert.layers.layer import Layer
 from scopert.ops.array_identity import identity
-from scopert.ops.array_shape import reshape
+from scopert.ops.array_reshape import reshape
 from scopert.ops.array_shape import shape as shape_of
 from scopert.ops.array_transpose import transpose
 from scopert.ops.control_flow_cond import smart_cond

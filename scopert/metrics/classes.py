@@ -9,7 +9,8 @@ from scopert.graph.tensor import Tensor
 from scopert.metrics.state import Metric, collected, metric_variable, ratio
 from scopert.ops.array_diag import diag_part
 from scopert.ops.array_fill import ones, ones_like
-from scopert.ops.array_shape import reshape, size
+from scopert.ops.array_reshape import reshape
+from scopert.ops.array_shape import size
 from scopert.ops.array_where import where
 from scopert.ops.math_binary import div
 from scopert.ops.math_cast import cast

@@ -12,7 +12,8 @@ from scopert.graph.tensor import Tensor
 from scopert.metrics.state import Metric, collected, metric_variable
 from scopert.ops.array_concat import concat
 from scopert.ops.array_fill import fill, ones_like, zeros_like
-from scopert.ops.array_shape import expand_dims, rank, reshape, size
+from scopert.ops.array_reshape import expand_dims, reshape
+from scopert.ops.array_shape import rank, size
 from scopert.ops.array_shape import shape as shape_of
 from scopert.ops.array_slice import slice as slice_
 from scopert.ops.array_tile import tile

@@ -9,7 +9,7 @@ from scopert.graph.convert import convert_to_tensor
 from scopert.graph.scopes import add_to_collections
 from scopert.graph.tensor import Tensor
 from scopert.ops.array_fill import zeros
-from scopert.ops.array_shape import expand_dims, squeeze
+from scopert.ops.array_reshape import expand_dims, squeeze
 from scopert.ops.array_shape import rank as rank_of
 from scopert.ops.control_flow_cond import cond
 from scopert.ops.math_binary import div_no_nan, maximum

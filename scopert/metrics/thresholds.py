@@ -14,7 +14,7 @@ from scopert.graph.tensor import Tensor
 from scopert.metrics.state import Metric, collected, matching, metric_variable
 from scopert.ops.array_fill import ones_like
 from scopert.ops.array_identity import identity
-from scopert.ops.array_shape import expand_dims, reshape
+from scopert.ops.array_reshape import expand_dims, reshape
 from scopert.ops.array_shape import shape as shape_of
 from scopert.ops.array_stack import stack
 from scopert.ops.array_tile import tile

@@ -13,7 +13,8 @@ from scopert.graph.opdef import VIEW, define_op, gradient
 from scopert.graph.operation import Operation
 from scopert.graph.shape import TensorShape, as_tuple, brackets, broadcast, tensor_shape
 from scopert.graph.tensor import Shape, Tensor
-from scopert.ops.array_shape import ints, reshape, shape, tensor_array
+from scopert.ops.array_reshape import reshape
+from scopert.ops.array_shape import ints, shape, tensor_array
 from scopert.ops.raw import raw
 from scopert.public import public
 

@@ -19,7 +19,8 @@ from scopert.graph.scopes import name_scope
 from scopert.graph.shape import merge
 from scopert.graph.tensor import Shape, Tensor
 from scopert.ops.array_identity import identity
-from scopert.ops.array_shape import canonical_axis, ints, rank, shape, shape_n, squeeze, tensor_array
+from scopert.ops.array_reshape import squeeze
+from scopert.ops.array_shape import canonical_axis, ints, rank, shape, shape_n, tensor_array
 from scopert.ops.raw import raw
 from scopert.public import public
 
@@ -212,7 +213,7 @@ def _flow(tensor: Tensor) -> Any:
 def _sparse_parts_of(grad: IndexedSlices, values: list[Tensor], axis: Tensor) -> list[Any]:
     from scopert.ops.array_fill import fill
     from scopert.ops.array_gather import gather
-    from scopert.ops.array_shape import expand_dims
+    from scopert.ops.array_reshape import expand_dims
     from scopert.ops.array_slice import slice as slice_of
     from scopert.ops.array_where import where
 

@@ -19,7 +19,8 @@ from scopert.graph.scopes import name_scope
 from scopert.graph.shape import Dimension, TensorShape, as_tuple, brackets, is_known
 from scopert.graph.shape_rules import same_as_first
 from scopert.graph.tensor import Shape, Tensor
-from scopert.ops.array_shape import ints, reshape, set_known_shape, shape_internal, tensor_array
+from scopert.ops.array_reshape import reshape
+from scopert.ops.array_shape import ints, set_known_shape, shape_internal, tensor_array
 from scopert.public import public
 
 _SMALL = 1000  # fewer elements than this become a constant

@@ -22,15 +22,8 @@ from scopert.graph.tensor import Shape, Tensor
 from scopert.ops.array_concat import concat
 from scopert.ops.array_fill import ones, zeros
 from scopert.ops.array_range import range as range_of
-from scopert.ops.array_shape import (
-    expand_dims,
-    ints,
-    reshape,
-    set_known_shape,
-    shape,
-    size,
-    tensor_array,
-)
+from scopert.ops.array_reshape import expand_dims, reshape
+from scopert.ops.array_shape import ints, set_known_shape, shape, size, tensor_array
 from scopert.ops.array_stack import stack
 from scopert.ops.array_transpose import transpose
 from scopert.ops.raw import raw

@@ -14,7 +14,8 @@ from scopert.graph.shape import num_elements
 from scopert.graph.tensor import Tensor
 from scopert.ops.array_concat import concat
 from scopert.ops.array_gather import gather
-from scopert.ops.array_shape import expand_dims, rank, reshape, set_known_shape, shape, squeeze
+from scopert.ops.array_reshape import expand_dims, reshape, squeeze
+from scopert.ops.array_shape import rank, set_known_shape, shape
 from scopert.ops.array_where import where
 from scopert.ops.raw import raw
 from scopert.public import public

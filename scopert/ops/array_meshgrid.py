@@ -8,7 +8,8 @@ from scopert.graph.convert import to_tensor
 from scopert.graph.scopes import name_scope
 from scopert.graph.tensor import Tensor
 from scopert.ops.array_fill import ones
-from scopert.ops.array_shape import reshape, size
+from scopert.ops.array_reshape import reshape
+from scopert.ops.array_shape import size
 from scopert.ops.array_stack import stack
 from scopert.public import public
 

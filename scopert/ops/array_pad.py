@@ -13,7 +13,8 @@ from scopert.graph.opdef import VIEW, define_op, gradient
 from scopert.graph.operation import Operation
 from scopert.graph.shape import is_known
 from scopert.graph.tensor import Shape, Tensor
-from scopert.ops.array_shape import rank, reshape, set_known_shape, shape, tensor_array
+from scopert.ops.array_reshape import reshape
+from scopert.ops.array_shape import rank, set_known_shape, shape, tensor_array
 from scopert.ops.array_slice import slice as slice_of
 from scopert.ops.array_stack import stack
 from scopert.public import public

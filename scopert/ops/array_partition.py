@@ -17,7 +17,8 @@ from scopert.graph.shape import is_compatible, merge
 from scopert.graph.tensor import Shape, Tensor
 from scopert.ops.array_gather import check_indices, gather
 from scopert.ops.array_range import range as range_of
-from scopert.ops.array_shape import reshape, shape, tensor_array
+from scopert.ops.array_reshape import reshape
+from scopert.ops.array_shape import shape, tensor_array
 from scopert.ops.raw import raw
 from scopert.public import public
 

@@ -12,7 +12,8 @@ from scopert.ops.array_broadcast import broadcast_to
 from scopert.ops.array_concat import concat
 from scopert.ops.array_fill import ones
 from scopert.ops.array_mask import all_dimensions, boolean_mask, sequence_mask
-from scopert.ops.array_shape import expand_dims, rank, reshape, set_known_shape, shape
+from scopert.ops.array_reshape import expand_dims, reshape
+from scopert.ops.array_shape import rank, set_known_shape, shape
 from scopert.ops.array_stack import stack
 from scopert.ops.array_tile import tile
 from scopert.ops.raw import raw

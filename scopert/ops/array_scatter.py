@@ -20,7 +20,8 @@ from scopert.graph.tensor import Shape, Tensor
 from scopert.ops.array_concat import concat
 from scopert.ops.array_fill import ones, zeros_like
 from scopert.ops.array_identity import identity
-from scopert.ops.array_shape import ints, rank, reshape, shape, squeeze, tensor_array
+from scopert.ops.array_reshape import reshape, squeeze
+from scopert.ops.array_shape import ints, rank, shape, tensor_array
 from scopert.ops.array_stack import stack, unstack
 from scopert.ops.array_tile import tile
 from scopert.ops.array_transpose import transpose

@@ -11,7 +11,8 @@ from scopert.graph.constant_value import known_shape, known_value
 from scopert.graph.opdef import VIEW, define_op, gradient
 from scopert.graph.operation import Operation
 from scopert.graph.tensor import Shape, Tensor
-from scopert.ops.array_shape import ints, rank, reshape, shape, tensor_array
+from scopert.ops.array_reshape import reshape
+from scopert.ops.array_shape import ints, rank, shape, tensor_array
 from scopert.public import public
 
 

@@ -16,7 +16,8 @@ from scopert.graph.scopes import name_scope
 from scopert.graph.shape import text
 from scopert.graph.shape_rules import equal
 from scopert.graph.tensor import Shape, Tensor
-from scopert.ops.array_shape import canonical_axis, expand_dims, tensor_array
+from scopert.ops.array_reshape import expand_dims
+from scopert.ops.array_shape import canonical_axis, tensor_array
 from scopert.ops.raw import raw
 from scopert.public import public
 

@@ -16,7 +16,8 @@ from scopert.graph.scopes import name_scope
 from scopert.graph.shape import merge
 from scopert.graph.shape_rules import same_as
 from scopert.graph.tensor import Shape, Tensor
-from scopert.ops.array_shape import ints, reshape, shape_internal
+from scopert.ops.array_reshape import reshape
+from scopert.ops.array_shape import ints, shape_internal
 from scopert.public import public
 
 

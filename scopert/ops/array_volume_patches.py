@@ -15,7 +15,8 @@ from scopert.graph.tensor import Shape, Tensor
 from scopert.ops.array_concat import concat
 from scopert.ops.array_fill import ones
 from scopert.ops.array_range import range as range_of
-from scopert.ops.array_shape import expand_dims, reshape, shape
+from scopert.ops.array_reshape import expand_dims, reshape
+from scopert.ops.array_shape import shape
 from scopert.ops.array_transpose import transpose
 from scopert.ops.sparse_dense import sparse_tensor_dense_matmul
 from scopert.ops.sparse_form import sparse_slice

@@ -16,7 +16,8 @@ from scopert.graph.scopes import name_scope
 from scopert.graph.shape import broadcast, merge
 from scopert.graph.tensor import Shape, Tensor
 from scopert.ops.array_fill import zeros, zeros_like
-from scopert.ops.array_shape import reshape, shape, tensor_array
+from scopert.ops.array_reshape import reshape
+from scopert.ops.array_shape import shape, tensor_array
 from scopert.ops.raw import raw
 from scopert.public import public
 

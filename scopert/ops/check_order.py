@@ -7,8 +7,9 @@ from typing import Any
 from scopert.graph.convert import convert_to_tensor
 from scopert.graph.scopes import name_scope
 from scopert.graph.tensor import Tensor
-from scopert.ops.array_shape import reshape, size
+from scopert.ops.array_reshape import reshape
 from scopert.ops.array_shape import shape as shape_of
+from scopert.ops.array_shape import size
 from scopert.ops.array_strided import strided_slice
 from scopert.ops.check_types import is_numeric_tensor
 from scopert.ops.control_flow_cond import cond

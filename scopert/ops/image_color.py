@@ -19,7 +19,8 @@ from scopert.graph.tensor import Shape, Tensor
 from scopert.ops.array_concat import concat
 from scopert.ops.array_fill import ones
 from scopert.ops.array_identity import identity
-from scopert.ops.array_shape import expand_dims, rank, shape
+from scopert.ops.array_reshape import expand_dims
+from scopert.ops.array_shape import rank, shape
 from scopert.ops.array_stack import stack, unstack
 from scopert.ops.array_tile import tile
 from scopert.ops.assert_op import assert_

@@ -8,8 +8,9 @@ from scopert.graph.convert import convert_to_tensor
 from scopert.graph.scopes import name_scope
 from scopert.graph.tensor import Tensor
 from scopert.ops.array_pad import pad
+from scopert.ops.array_reshape import expand_dims, reshape, squeeze
 from scopert.ops.array_reverse import reverse
-from scopert.ops.array_shape import expand_dims, reshape, shape, squeeze
+from scopert.ops.array_shape import shape
 from scopert.ops.array_slice import slice as slice_
 from scopert.ops.array_stack import stack
 from scopert.ops.array_transpose import transpose

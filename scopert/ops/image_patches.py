@@ -12,7 +12,7 @@ from scopert.graph.opdef import define_op, gradient
 from scopert.graph.operation import Operation
 from scopert.graph.shape_rules import with_rank
 from scopert.graph.tensor import Shape, Tensor
-from scopert.ops.array_shape import reshape
+from scopert.ops.array_reshape import reshape
 from scopert.ops.array_shape import shape as shape_of
 from scopert.ops.array_transpose import transpose
 from scopert.ops.convolution_kernels import count_windows, pad_axes

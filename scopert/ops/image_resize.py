@@ -16,7 +16,8 @@ from scopert.graph.scopes import name_scope
 from scopert.graph.shape_rules import with_rank
 from scopert.graph.tensor import Shape, Tensor
 from scopert.ops import image_sampling
-from scopert.ops.array_shape import expand_dims, shape, squeeze
+from scopert.ops.array_reshape import expand_dims, squeeze
+from scopert.ops.array_shape import shape
 from scopert.public import public
 
 _ANY = "{int8, uint8, int16, uint16, int32, int64, float16, float32, float64}"

@@ -16,7 +16,7 @@ from scopert.graph.shape import is_known
 from scopert.graph.tensor import Tensor
 from scopert.ops.array_diag import matrix_diag_part
 from scopert.ops.array_identity import identity
-from scopert.ops.array_shape import expand_dims, squeeze
+from scopert.ops.array_reshape import expand_dims, squeeze
 from scopert.ops.array_shape import rank as rank_of
 from scopert.ops.array_shape import shape as shape_of
 from scopert.ops.array_transpose import matrix_transpose, transpose

@@ -16,7 +16,7 @@ from scopert.graph.scopes import name_scope
 from scopert.graph.shape import is_known
 from scopert.graph.tensor import Tensor
 from scopert.ops.array_concat import concat
-from scopert.ops.array_shape import reshape
+from scopert.ops.array_reshape import reshape
 from scopert.ops.array_shape import shape as shape_of
 from scopert.ops.array_shape import size as size_of
 from scopert.ops.array_where import where

@@ -16,7 +16,7 @@ from scopert.graph.tensor import Tensor
 from scopert.ops.array_concat import concat
 from scopert.ops.array_diag import matrix_band_part, matrix_diag, matrix_diag_part, matrix_set_diag
 from scopert.ops.array_fill import zeros_like
-from scopert.ops.array_shape import expand_dims, reshape
+from scopert.ops.array_reshape import expand_dims, reshape
 from scopert.ops.array_shape import shape as shape_of
 from scopert.ops.array_shape import size as size_of
 from scopert.ops.array_slice import slice as slice_of

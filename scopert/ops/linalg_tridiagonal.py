@@ -17,7 +17,7 @@ from scopert.ops.array_concat import concat
 from scopert.ops.array_diag import matrix_diag_part
 from scopert.ops.array_fill import zeros
 from scopert.ops.array_pad import pad
-from scopert.ops.array_shape import expand_dims, squeeze
+from scopert.ops.array_reshape import expand_dims, squeeze
 from scopert.ops.array_shape import rank as rank_of
 from scopert.ops.array_stack import stack
 from scopert.ops.array_transpose import matrix_transpose, transpose

@@ -16,8 +16,9 @@ from scopert.graph.shape import is_known
 from scopert.graph.shape_rules import vector
 from scopert.graph.stack import get_default_graph
 from scopert.graph.tensor import Tensor
-from scopert.ops.array_shape import reshape, shape_internal
+from scopert.ops.array_reshape import reshape
 from scopert.ops.array_shape import shape as shape_of
+from scopert.ops.array_shape import shape_internal
 from scopert.ops.math_reduction import reduce_sum
 from scopert.ops.math_types import INDEX
 

@@ -16,7 +16,7 @@ from scopert.graph.operation import Operation
 from scopert.graph.scopes import name_scope
 from scopert.graph.shape_rules import same_as_first, with_rank
 from scopert.graph.tensor import Shape, Tensor
-from scopert.ops.array_shape import reshape
+from scopert.ops.array_reshape import reshape
 from scopert.ops.array_shape import shape as shape_of
 from scopert.ops.math_binary import maximum, minimum, truediv
 from scopert.ops.math_cast import cast

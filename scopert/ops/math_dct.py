@@ -15,7 +15,7 @@ from scopert.ops.array_concat import concat
 from scopert.ops.array_pad import pad
 from scopert.ops.array_range import linspace
 from scopert.ops.array_range import range as range_of
-from scopert.ops.array_shape import expand_dims, reshape
+from scopert.ops.array_reshape import expand_dims, reshape
 from scopert.ops.array_shape import shape as shape_of
 from scopert.ops.array_split import split
 from scopert.ops.math_binary import maximum, minimum

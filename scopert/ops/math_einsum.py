@@ -9,7 +9,7 @@ from typing import Any
 
 from scopert.graph.scopes import name_scope
 from scopert.graph.tensor import Shape, Tensor
-from scopert.ops.array_shape import expand_dims, reshape
+from scopert.ops.array_reshape import expand_dims, reshape
 from scopert.ops.array_shape import shape as shape_of
 from scopert.ops.array_transpose import transpose
 from scopert.ops.math_binary import multiply

@@ -23,8 +23,8 @@ from scopert.ops.array_concat import concat
 from scopert.ops.array_fill import ones, zeros, zeros_like
 from scopert.ops.array_pad import pad
 from scopert.ops.array_range import range as range_of
+from scopert.ops.array_reshape import expand_dims, reshape
 from scopert.ops.array_reverse import roll
-from scopert.ops.array_shape import expand_dims, reshape
 from scopert.ops.array_shape import rank as rank_of
 from scopert.ops.array_shape import shape as shape_of
 from scopert.ops.array_stack import stack, unstack

@@ -204,7 +204,7 @@ def matvec(
     b_is_sparse: bool = False, name: str | None = None,
 ) -> Tensor:  # fmt: skip
     """The product of matrices ``[..., m, k]`` and vectors ``[..., k]``."""
-    from scopert.ops.array_shape import expand_dims, squeeze  # shapes are computed with arithmetic
+    from scopert.ops.array_reshape import expand_dims, squeeze  # shapes are computed with arithmetic
 
     with name_scope(name, "MatVec", [a, b]):
         product = matmul(

@@ -8,7 +8,7 @@ from scopert.graph.opdef import gradient
 from scopert.graph.operation import Operation
 from scopert.graph.shape import is_known
 from scopert.graph.tensor import Tensor
-from scopert.ops.array_shape import reshape
+from scopert.ops.array_reshape import reshape
 from scopert.ops.array_shape import shape as shape_of
 from scopert.ops.array_transpose import transpose
 from scopert.ops.math_broadcast_grad import broadcast_gradient_args

@@ -18,7 +18,8 @@ from scopert.graph.scopes import name_scope
 from scopert.graph.shape_rules import at_least_rank, with_rank
 from scopert.graph.tensor import Shape, Tensor
 from scopert.ops.array_fill import ones
-from scopert.ops.array_shape import reshape, shape_internal
+from scopert.ops.array_reshape import reshape
+from scopert.ops.array_shape import shape_internal
 from scopert.ops.math_binary import MAXIMUM
 from scopert.ops.math_types import INDEX, NUMERIC, REAL
 from scopert.ops.math_unary import sqrt

@@ -12,7 +12,7 @@ from scopert.graph.tensor import Tensor
 from scopert.ops.array_concat import concat
 from scopert.ops.array_fill import fill, ones_like, zeros_like
 from scopert.ops.array_gather import gather
-from scopert.ops.array_shape import expand_dims
+from scopert.ops.array_reshape import expand_dims
 from scopert.ops.array_shape import rank as rank_of
 from scopert.ops.array_shape import shape as shape_of
 from scopert.ops.array_where import where

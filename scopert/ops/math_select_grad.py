@@ -14,8 +14,8 @@ from scopert.ops.array_concat import concat
 from scopert.ops.array_fill import ones_like, zeros, zeros_like
 from scopert.ops.array_gather import gather
 from scopert.ops.array_range import range as range_of
+from scopert.ops.array_reshape import reshape
 from scopert.ops.array_shape import rank as rank_of
-from scopert.ops.array_shape import reshape
 from scopert.ops.array_shape import shape as shape_of
 from scopert.ops.array_transpose import invert_permutation, transpose
 from scopert.ops.array_where import where

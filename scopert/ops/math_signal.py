@@ -20,8 +20,8 @@ from scopert.ops.array_fill import ones, zeros, zeros_like
 from scopert.ops.array_gather import gather
 from scopert.ops.array_pad import pad
 from scopert.ops.array_range import range as range_of
+from scopert.ops.array_reshape import reshape
 from scopert.ops.array_shape import rank as rank_of
-from scopert.ops.array_shape import reshape
 from scopert.ops.array_shape import shape as shape_of
 from scopert.ops.array_shape import size as size_of
 from scopert.ops.array_split import split

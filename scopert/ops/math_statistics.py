@@ -14,7 +14,7 @@ from scopert.graph.tensor import Tensor
 from scopert.ops.array_diag import matrix_diag_part
 from scopert.ops.array_fill import zeros, zeros_like
 from scopert.ops.array_identity import stop_gradient
-from scopert.ops.array_shape import reshape
+from scopert.ops.array_reshape import reshape
 from scopert.ops.array_shape import shape as shape_of
 from scopert.ops.array_where import where
 from scopert.ops.math_binary import ADD, SUB, maximum, minimum

@@ -17,7 +17,7 @@ from scopert.graph.scopes import colocate_with
 from scopert.graph.shape import is_known, num_elements
 from scopert.graph.stack import get_default_graph
 from scopert.graph.tensor import Tensor
-from scopert.ops.array_shape import reshape
+from scopert.ops.array_reshape import reshape
 from scopert.ops.array_shape import shape as shape_of
 from scopert.ops.array_shape import size as size_of
 from scopert.ops.math_binary import maximum, truediv

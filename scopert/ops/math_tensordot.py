@@ -14,8 +14,8 @@ from scopert.graph.tensor import Tensor
 from scopert.ops.array_concat import concat
 from scopert.ops.array_gather import gather
 from scopert.ops.array_range import range as range_of
+from scopert.ops.array_reshape import reshape
 from scopert.ops.array_shape import rank as rank_of
-from scopert.ops.array_shape import reshape
 from scopert.ops.array_shape import shape as shape_of
 from scopert.ops.array_stack import stack
 from scopert.ops.array_transpose import transpose

@@ -15,7 +15,8 @@ from scopert.graph.tensor import Shape, Tensor
 from scopert.ops.array_concat import concat
 from scopert.ops.array_fill import ones_like
 from scopert.ops.array_range import range as range_of
-from scopert.ops.array_shape import rank, reshape
+from scopert.ops.array_reshape import reshape
+from scopert.ops.array_shape import rank
 from scopert.ops.array_shape import shape as shape_of
 from scopert.ops.array_tile import tile
 from scopert.ops.math_matmul import matmul

@@ -12,7 +12,7 @@ from scopert.graph.convert import convert_to_tensor
 from scopert.graph.scopes import name_scope
 from scopert.graph.shape_rules import with_rank
 from scopert.graph.tensor import Shape, Tensor
-from scopert.ops.array_shape import expand_dims, squeeze
+from scopert.ops.array_reshape import expand_dims, squeeze
 from scopert.ops.nn_arguments import one_of, padding_attrs, spatial_sequence, strides_and_rates
 from scopert.ops.nn_conv import CONV_2D, CONV_2D_FILTER, CONV_2D_INPUT, CONV_3D, CONV_3D_FILTER
 from scopert.ops.nn_space_to_batch import SpaceToBatch, WindowOp

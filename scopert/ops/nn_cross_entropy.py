@@ -23,7 +23,8 @@ from scopert.ops.array_concat import concat
 from scopert.ops.array_fill import ones_like, zeros_like
 from scopert.ops.array_identity import prevent_gradient, stop_gradient
 from scopert.ops.array_range import range as range_of
-from scopert.ops.array_shape import expand_dims, rank, reshape, squeeze
+from scopert.ops.array_reshape import expand_dims, reshape, squeeze
+from scopert.ops.array_shape import rank
 from scopert.ops.array_shape import shape as shape_of
 from scopert.ops.array_slice import slice as slice_
 from scopert.ops.array_transpose import transpose

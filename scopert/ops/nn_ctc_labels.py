@@ -12,8 +12,8 @@ from scopert.ops.array_concat import concat
 from scopert.ops.array_fill import ones_like
 from scopert.ops.array_mask import boolean_mask, sequence_mask
 from scopert.ops.array_range import range as range_of
+from scopert.ops.array_reshape import expand_dims, reshape
 from scopert.ops.array_scatter import scatter_nd
-from scopert.ops.array_shape import expand_dims, reshape
 from scopert.ops.array_shape import shape as shape_of
 from scopert.ops.math_cast import cast
 from scopert.ops.math_comparison import logical_and, not_equal

@@ -12,8 +12,8 @@ from scopert.graph.tensor import Tensor
 from scopert.ops.array_fill import zeros_like
 from scopert.ops.array_gather import gather
 from scopert.ops.array_identity import stop_gradient
+from scopert.ops.array_reshape import squeeze
 from scopert.ops.array_shape import shape as shape_of
-from scopert.ops.array_shape import squeeze
 from scopert.ops.math_binary import add, multiply, squared_difference, subtract
 from scopert.ops.math_cast import cast
 from scopert.ops.math_reduction import reduce_mean, reduce_prod, reduce_sum

@@ -13,7 +13,7 @@ from scopert.graph.opdef import OpDef
 from scopert.graph.scopes import name_scope
 from scopert.graph.shape_rules import with_rank
 from scopert.graph.tensor import Tensor
-from scopert.ops.array_shape import expand_dims, squeeze
+from scopert.ops.array_reshape import expand_dims, squeeze
 from scopert.ops.nn_arguments import one_of, spatial_sequence, strides_and_rates
 from scopert.ops.nn_pool import AVG_POOL, AVG_POOL_3D, MAX_POOL, MAX_POOL_3D, MAX_POOL_WITH_ARGMAX
 from scopert.ops.nn_space_to_batch import with_space_to_batch

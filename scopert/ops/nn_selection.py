@@ -17,9 +17,10 @@ from scopert.ops import selection_kernels as kernels
 from scopert.ops.array_fill import zeros
 from scopert.ops.array_gather import gather
 from scopert.ops.array_range import range as range_of
+from scopert.ops.array_reshape import expand_dims, reshape
 from scopert.ops.array_scatter import scatter_nd
-from scopert.ops.array_shape import expand_dims, reshape, size
 from scopert.ops.array_shape import shape as shape_of
+from scopert.ops.array_shape import size
 from scopert.ops.array_stack import stack
 from scopert.ops.math_binary import div
 from scopert.ops.math_cast import cast

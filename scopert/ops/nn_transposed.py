@@ -10,7 +10,7 @@ from scopert.graph.convert import convert_to_tensor
 from scopert.graph.scopes import name_scope
 from scopert.graph.tensor import Tensor
 from scopert.ops.array_concat import concat
-from scopert.ops.array_shape import expand_dims, squeeze
+from scopert.ops.array_reshape import expand_dims, squeeze
 from scopert.ops.array_space import batch_to_space_nd, space_to_batch_nd
 from scopert.ops.nn_arguments import one_of, spatial_sequence
 from scopert.ops.nn_conv import CONV_2D_INPUT, CONV_3D_INPUT

@@ -18,7 +18,7 @@ from scopert.graph.tensor import Shape, Tensor
 from scopert.ops.array_concat import concat
 from scopert.ops.array_fill import ones, zeros_like
 from scopert.ops.array_range import range as range_of
-from scopert.ops.array_shape import reshape
+from scopert.ops.array_reshape import reshape
 from scopert.ops.array_shape import shape as shape_of
 from scopert.ops.gamma_derivative import sample_derivative
 from scopert.ops.math_binary import maximum

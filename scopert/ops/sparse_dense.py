@@ -22,8 +22,9 @@ from scopert.graph.tensor import Shape, Tensor
 from scopert.ops.array_concat import concat
 from scopert.ops.array_fill import ones, zeros, zeros_like
 from scopert.ops.array_gather import gather
+from scopert.ops.array_reshape import expand_dims
 from scopert.ops.array_scatter import gather_nd
-from scopert.ops.array_shape import expand_dims, ints, shape, size, tensor_array
+from scopert.ops.array_shape import ints, shape, size, tensor_array
 from scopert.ops.array_slice import slice as slice_of
 from scopert.ops.array_transpose import transpose
 from scopert.ops.array_where import where_v2

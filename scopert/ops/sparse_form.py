@@ -21,7 +21,8 @@ from scopert.ops.array_concat import concat
 from scopert.ops.array_gather import gather
 from scopert.ops.array_identity import identity
 from scopert.ops.array_range import range as range_of
-from scopert.ops.array_shape import ints, reshape, set_known_shape, shape
+from scopert.ops.array_reshape import reshape
+from scopert.ops.array_shape import ints, set_known_shape, shape
 from scopert.ops.array_transpose import invert_permutation, transpose
 from scopert.ops.math_cast import cast
 from scopert.ops.sparse_dense import SPARSE_NUMBERS

@@ -21,7 +21,8 @@ from scopert.ops.array_concat import concat
 from scopert.ops.array_gather import gather
 from scopert.ops.array_identity import identity, placeholder
 from scopert.ops.array_range import range as range_of
-from scopert.ops.array_shape import reshape, shape
+from scopert.ops.array_reshape import reshape
+from scopert.ops.array_shape import shape
 from scopert.ops.array_where import where_v2
 from scopert.ops.math_cast import cast
 from scopert.ops.raw import raw
@@ -176,7 +177,7 @@ def sparse_merge(
         If ids and sizes are not of these types, or of different numbers.
     """
     from scopert.graph.sparse_tensor import is_sparse
-    from scopert.ops.array_shape import expand_dims
+    from scopert.ops.array_reshape import expand_dims
 
     many = not is_sparse(sp_ids)
     if many and not hasattr(sp_ids, "__iter__"):
@@ -210,7 +211,7 @@ def sparse_merge(
 def sparse_to_indicator(sp_input: Any, vocab_size: Any, name: str | None = None) -> Tensor:
     """Booleans: for each row of ids which ones, up to `vocab_size`, occur in it."""
     from scopert.ops.array_fill import fill
-    from scopert.ops.array_shape import expand_dims
+    from scopert.ops.array_reshape import expand_dims
     from scopert.ops.sparse_dense import sparse_tensor_to_dense
 
     sparse = as_sparse_tensor(sp_input)

@@ -14,8 +14,9 @@ from scopert.graph.opdef import define_op, gradient
 from scopert.graph.operation import Operation
 from scopert.graph.sparse_tensor import SparseTensor
 from scopert.graph.tensor import Shape, Tensor
+from scopert.ops.array_reshape import reshape
 from scopert.ops.array_scatter import gather_nd
-from scopert.ops.array_shape import ints, reshape
+from scopert.ops.array_shape import ints
 from scopert.ops.raw import raw
 from scopert.ops.sparse_dense import SPARSE_NUMBERS
 from scopert.ops.sparse_union import SPARSE_REAL, flat_places, unflatten

@@ -7,7 +7,8 @@ from typing import Any
 from scopert.graph.convert import convert_to_tensor
 from scopert.graph.scopes import name_scope
 from scopert.graph.tensor import Shape, Tensor
-from scopert.ops.array_shape import rank, squeeze
+from scopert.ops.array_reshape import squeeze
+from scopert.ops.array_shape import rank
 from scopert.ops.control_flow_cond import cond
 from scopert.ops.math_comparison import equal
 

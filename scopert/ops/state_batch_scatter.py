@@ -8,7 +8,8 @@ from scopert.graph.convert import to_tensor
 from scopert.graph.scopes import name_scope
 from scopert.ops.array_concat import concat
 from scopert.ops.array_fill import ones_like
-from scopert.ops.array_shape import expand_dims, reshape, shape
+from scopert.ops.array_reshape import expand_dims, reshape
+from scopert.ops.array_shape import shape
 from scopert.ops.raw import raw
 from scopert.ops.state_scatter import scatter_nd_update
 from scopert.public import public

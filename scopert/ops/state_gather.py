@@ -10,8 +10,9 @@ from scopert.graph.opdef import READS, STATEFUL, define_op, gradient
 from scopert.graph.operation import Operation
 from scopert.graph.tensor import Shape
 from scopert.ops.array_concat import concat
+from scopert.ops.array_reshape import expand_dims, reshape, squeeze
 from scopert.ops.array_scatter import GATHER_ND, scatter_nd
-from scopert.ops.array_shape import expand_dims, reshape, size, squeeze
+from scopert.ops.array_shape import size
 from scopert.ops.raw import raw
 from scopert.ops.state_resource import handle_shape, variable_shape
 

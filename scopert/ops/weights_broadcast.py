@@ -11,7 +11,8 @@ from scopert.graph.scopes import control_dependencies, name_scope
 from scopert.graph.tensor import Tensor
 from scopert.ops.array_concat import concat
 from scopert.ops.array_fill import ones_like
-from scopert.ops.array_shape import expand_dims, rank, size
+from scopert.ops.array_reshape import expand_dims
+from scopert.ops.array_shape import rank, size
 from scopert.ops.array_shape import shape as shape_of
 from scopert.ops.assert_op import assert_
 from scopert.ops.control_flow_cond import cond

@@ -19,7 +19,7 @@ from scopert.ops.array_concat import concat
 from scopert.ops.array_fill import ones, ones_like
 from scopert.ops.array_mask import sequence_mask
 from scopert.ops.array_one_hot import one_hot
-from scopert.ops.array_shape import expand_dims, reshape, squeeze
+from scopert.ops.array_reshape import expand_dims, reshape, squeeze
 from scopert.ops.array_shape import rank as rank_of
 from scopert.ops.array_shape import shape as shape_of
 from scopert.ops.array_where import where

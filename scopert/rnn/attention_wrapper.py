@@ -14,7 +14,7 @@ from scopert.layers.dense import Dense
 from scopert.ops.array_concat import concat
 from scopert.ops.array_fill import zeros
 from scopert.ops.array_identity import identity
-from scopert.ops.array_shape import expand_dims, squeeze
+from scopert.ops.array_reshape import expand_dims, squeeze
 from scopert.ops.array_shape import shape as shape_of
 from scopert.ops.check_comparisons import assert_equal
 from scopert.ops.math_matmul import matmul

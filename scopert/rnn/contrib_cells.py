@@ -11,7 +11,7 @@ from scopert.graph.scopes import device, name_scope
 from scopert.graph.tensor import Tensor
 from scopert.layers.contrib_normalization import layer_norm as normalize
 from scopert.ops.array_concat import concat
-from scopert.ops.array_shape import reshape
+from scopert.ops.array_reshape import reshape
 from scopert.ops.array_split import split
 from scopert.ops.math_matmul import matmul
 from scopert.ops.math_unary import sigmoid, tanh

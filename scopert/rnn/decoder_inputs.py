@@ -14,9 +14,10 @@ from scopert.graph.tensor import Tensor
 from scopert.ops.array_concat import concat
 from scopert.ops.array_fill import zeros_like
 from scopert.ops.array_pad import pad
-from scopert.ops.array_shape import expand_dims, reshape, size
+from scopert.ops.array_reshape import expand_dims, reshape
 from scopert.ops.array_shape import rank as rank_of
 from scopert.ops.array_shape import shape as shape_of
+from scopert.ops.array_shape import size
 from scopert.ops.array_tile import tile
 from scopert.ops.array_transpose import transpose
 from scopert.ops.control_flow_cond import cond

@@ -7,7 +7,7 @@ from typing import Any
 
 from scopert.graph.scopes import name_scope
 from scopert.graph.tensor import Tensor
-from scopert.ops.array_shape import reshape
+from scopert.ops.array_reshape import reshape
 from scopert.ops.array_shape import shape as shape_of
 from scopert.ops.math_binary import div_no_nan
 from scopert.ops.math_cast import cast

@@ -12,7 +12,7 @@ from scopert.graph.shape import TensorShape, as_shape
 from scopert.graph.tensor import Tensor
 from scopert.ops.array_concat import concat
 from scopert.ops.array_fill import zeros
-from scopert.ops.array_shape import expand_dims
+from scopert.ops.array_reshape import expand_dims
 
 
 def _part(value: Any, name: str) -> tuple[Tensor | None, TensorShape]:

@@ -18,7 +18,8 @@ from scopert.ops.array_fill import fill
 from scopert.ops.array_gather import gather
 from scopert.ops.array_identity import identity
 from scopert.ops.array_range import range as range_
-from scopert.ops.array_shape import expand_dims, rank, reshape, shape, size
+from scopert.ops.array_reshape import expand_dims, reshape
+from scopert.ops.array_shape import rank, shape, size
 from scopert.ops.array_stack import stack
 from scopert.ops.array_where import where
 from scopert.ops.clip import clip_by_norm

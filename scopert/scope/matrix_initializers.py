@@ -9,7 +9,7 @@ from typing import Any
 from scopert.graph.dtypes import float32
 from scopert.graph.tensor import Tensor
 from scopert.ops.array_fill import zeros
-from scopert.ops.array_shape import expand_dims, reshape
+from scopert.ops.array_reshape import expand_dims, reshape
 from scopert.ops.array_slice import slice as slice_of
 from scopert.ops.array_stack import stack
 from scopert.ops.array_transpose import matrix_transpose

@@ -12,7 +12,7 @@ from scopert.graph.tensor import Tensor
 from scopert.ops.array_concat import concat
 from scopert.ops.array_fill import ones_like, zeros_like
 from scopert.ops.array_gather import gather
-from scopert.ops.array_shape import reshape
+from scopert.ops.array_reshape import reshape
 from scopert.ops.array_shape import shape as shape_of
 from scopert.ops.array_slice import slice as slice_
 from scopert.ops.array_stack import stack

@@ -10,7 +10,8 @@ from scopert.graph.tensor import Tensor
 from scopert.ops.array_concat import concat
 from scopert.ops.array_fill import ones, ones_like, zeros_like
 from scopert.ops.array_identity import stop_gradient
-from scopert.ops.array_shape import expand_dims, reshape, shape
+from scopert.ops.array_reshape import expand_dims, reshape
+from scopert.ops.array_shape import shape
 from scopert.ops.array_slice import slice as slice_of
 from scopert.ops.array_stack import stack
 from scopert.ops.candidate_sampling import compute_accidental_hits, log_uniform_candidate_sampler

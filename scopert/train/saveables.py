@@ -14,7 +14,7 @@ from scopert.graph.scopes import colocate_with, device, get_collection
 from scopert.graph.shape import merge
 from scopert.graph.tensor import Tensor
 from scopert.ops.array_identity import identity
-from scopert.ops.array_shape import reshape
+from scopert.ops.array_reshape import reshape
 from scopert.ops.state_assign import assign
 from scopert.ops.state_resource import ASSIGN_VARIABLE_OP, handle_shape
 from scopert.scope.partitioned_variable import PartitionedVariable
