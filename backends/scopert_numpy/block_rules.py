@@ -23,8 +23,8 @@ from scopert_numpy.tracing import Untraceable, trace
 
 Array = Any
 
-#: Elements of a block. The calls of smaller ones cost more than the cache saves.
-BLOCK = 1 << 16
+#: Elements of a block. Smaller ones would stay in the cache, but between calls threads wait for the interpreter's lock.
+BLOCK = 1 << 18
 
 
 class BlockRule:

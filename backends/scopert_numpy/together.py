@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from operator import is_
 from typing import Any
 
@@ -19,6 +20,8 @@ from scopert_numpy.optimizers import BLOCK, SUPPORTED, compiled, on_blocks
 from scopert_numpy.threads import pool
 
 Array = Any
+#: Elements of a unit of work of machine code, and for which another thread is worth its overhead in NumPy.
+_UNIT, _GRAIN = 1 << 16, 1 << 16
 
 
 def together(step: Step, bind: Callable[[Step], Callable[..., Any]]) -> Callable[..., Any]:
@@ -96,7 +99,7 @@ class _Joint:
         machine = compiled(self._update.rule, states, self._full, dtype, self._flags)
         if machine is None:
             return _Blocks(self._update, self._full, self._flags, dtype, [row[0].size for row in rows])
-        made: Callable[[Sequence[Array], Sequence[Any]], None] = machine.over(rows, BLOCK)
+        made: Callable[[Sequence[Array], Sequence[Any]], None] = machine.over(rows, _UNIT)
         return made
 
 
@@ -111,6 +114,13 @@ class _Blocks:
             for k, size in enumerate(sizes)
             for start in range(0, size, BLOCK)
         ]
+        # Where the blocks of each share end: a share has those that end in its part of all elements.
+        shares = max(1, min(pool().threads, sum(sizes) // _GRAIN))
+        ends = accumulate([where.stop - where.start for _, where in self._blocks])
+        self._ends = [0, *[0] * shares]
+        for number, end in enumerate(ends, 1):
+            share = -(-end * shares // max(sum(sizes), 1))
+            self._ends[share:] = [number] * (shares + 1 - share)
 
     def __call__(self, arrays: Sequence[Array], scalars: Sequence[Any]) -> None:
         states, count, run = self._states, self._count, self._run(scalars)
@@ -119,9 +129,9 @@ class _Blocks:
 
         def part(lo: int, hi: int) -> None:
             with np.errstate(all="ignore"):
-                for k, where in self._blocks[lo:hi]:
+                for k, where in self._blocks[self._ends[lo] : self._ends[hi]]:
                     mine = flat[k * states : (k + 1) * states]
                     mine += flat[first + k * more : first + (k + 1) * more]
                     run([array[where] for array in mine])
 
-        pool().parallel_for(part, len(self._blocks), 2)
+        pool().parallel_for(part, len(self._ends) - 1)
