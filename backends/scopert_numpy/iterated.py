@@ -125,6 +125,9 @@ class Iterated:
                         self.shared += job.nanoseconds if job.chunks > 1 else 0.0
                         several += job.chunks > 1
             ends.append(len(jobs))
+        tables += [(job, len(jobs) + number) for number, job in enumerate(maker.first)]
+        jobs += maker.first
+        self._first = 32 * ends[-1], len(maker.first)
         self._jobs = (ctypes.c_int64 * (4 * max(1, len(jobs))))()
         for at, job in enumerate(jobs):
             if isinstance(job, tuple):
@@ -239,16 +242,17 @@ class Iterated:
         return made
 
     def _point(self) -> None:
-        """Points at the arrays that are the same in all iterations."""
+        """Points at the arrays that are the same in all iterations, and does what is done once."""
         for number, slot in enumerate(self._order):
             array = self._values[slot]
             if type(array) is not np.ndarray or not array.flags.c_contiguous:
                 array = np.ascontiguousarray(array)
             self._held.append(array)
             self._arrays[number] = id(array)
-        if self._order:
-            points = self._pointing
-            self._functions.straight(0, points.ctypes.data, len(points) // 3, self._arrays, self._jobs, 0, 0)
+        at, count = self._first
+        if self._order or count:
+            points, jobs = self._pointing, ctypes.addressof(self._jobs) + at
+            self._functions.straight(0, points.ctypes.data, len(points) // 3, self._arrays, jobs, count, 0)
 
     def _found(self) -> list[Any] | None:
         """The arrays and stacks, their tables filled in; None if one of them is not made of rows."""

@@ -12,13 +12,16 @@ from scopert.backend import READ, Loop, Step
 from scopert_numpy.native.dispatch import Dispatcher
 from scopert_numpy.native.engine import Job
 from scopert_numpy.native.iterate import KINDS, Iterations
-from scopert_numpy.native.step_jobs import Place, copy_job, given_place
+from scopert_numpy.native.step_jobs import PRODUCTS, Place, copy_job, given_place
 from scopert_numpy.steps import Binder, Row
 from scopert_numpy.straight_rows import StraightRows, static_shape
 
 _SWITCHES = frozenset({"Switch", "RefSwitch"})
 _MERGES = frozenset({"Merge", "RefMerge"})
 _GRADIENTS = frozenset({"TensorArrayGradV3"})
+# A matrix is turned for products with so many rows at least, if it has so many elements at most: turning it costs as
+# much as BLAS saves in a few iterations.
+_ROWS_WORTH_TURNING, _LARGEST_TURNED = 8, 1 << 20
 #: A step runs if these bytes have these values; the outermost branch first.
 Conditions = tuple[tuple[int, int], ...]
 
@@ -70,6 +73,8 @@ class LoopRows(StraightRows):
     ----------
     before : list of rows
         What makes arrays and handles that are the same in all iterations.
+    first : list of Job
+        What runs before the first iteration.
     sequences : dict
         By slot of the handle.
     """
@@ -90,6 +95,9 @@ class LoopRows(StraightRows):
         if varying:
             raise NoIterationsError(f"the variable {program.values[varying[0]].name} has no place")
         self.before: list[Row] = []
+        self.first: list[Job] = []
+        # Matrices that are the same in all iterations, in the other order.
+        self._turned: dict[int, Place] = {}
         self.sequences: dict[int, Rows] = {}
         self._alive: dict[int, Conditions] = {}
         self._bytes: dict[int, Place] = {}
@@ -335,6 +343,29 @@ class LoopRows(StraightRows):
         if first[:-1]:
             self._alive[output] = first[:-1]
         return True
+
+    def _read_from(self, step: Step) -> list[Place | None]:
+        """Where the inputs are read: BLAS takes a turned matrix that is always the same as a copy in its own order."""
+        places = super()._read_from(step)
+        if step.op not in PRODUCTS or None in places:
+            return places
+        right = step.inputs[1]
+        factor, place = places
+        assert factor is not None and place is not None
+        turned = step.origin.attrs["transpose_b" if step.op == "MatMul" else "adj_y"]
+        same = self.is_given(place) or right in self._program.constants
+        if not (same and turned and place.view.ndim == 2 and place.view.flags.c_contiguous):
+            return places
+        if factor.view.size < _ROWS_WORTH_TURNING * place.view.shape[1] or place.view.size > _LARGEST_TURNED:
+            return places
+        found = self._turned.get(right)
+        if found is None:
+            found = self._turned[right] = Place(np.empty(place.view.shape, place.view.dtype, "F"))
+            job = copy_job(place.part(place.view.T), Place(found.view.T), self._jobs.chunks)
+            if job is None:
+                return places
+            self.first.append(job)
+        return [factor, found]
 
     def _keeps(self, slot: int, shape: tuple[int, ...]) -> bool:
         return True

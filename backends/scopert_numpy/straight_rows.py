@@ -248,7 +248,7 @@ class StraightRows:
 
     def _work(self, step: Step, filled: set[int]) -> bool:
         """A step that there are jobs for."""
-        inputs = [self._places.get(slot) for slot in step.inputs]
+        inputs = self._read_from(step)
         shapes = [static_shape(self._program.values[slot]) for slot in step.outputs]
         if None in inputs or None in shapes:
             return False
@@ -283,6 +283,10 @@ class StraightRows:
             elif slot in own:
                 self.known[slot] = own[slot]
         return True
+
+    def _read_from(self, step: Step) -> list[Place | None]:
+        """Where the inputs of a step are read."""
+        return [self._places.get(slot) for slot in step.inputs]
 
     def _keeps(self, slot: int, shape: tuple[int, ...]) -> bool:
         """Whether memory of the frame's own is made for an output that has none in the workspace."""
