@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,11 +29,14 @@ class Scores:
         Row ``i`` sees the columns up to ``i``; else all rows see all columns.
     bias : tuple of int and Access, or None
         An input of the body that is added, and how the body walks it.
+    stored : tuple of str
+        What the body stores: the ``softmax``, and the ``largest`` and the ``total`` of each row.
     """
 
     scale: float
     causal: bool
     bias: tuple[int, Access] | None
+    stored: tuple[str, ...] = ()
 
 
 def softmax_of(
@@ -41,45 +44,86 @@ def softmax_of(
 ) -> Scores | None:  # fmt: skip
     """A body as the softmax over the columns of what it makes of its input `product`; None if it is none.
 
-    Every store must be that softmax, as it is or cast. `known` are arrays of other inputs; the product is a stack of
-    `stacks` matrices of `rows` by `columns`.
+    It stores that, as it is or cast, and perhaps what a gradient computes it from again. `known` are arrays of other
+    inputs; the product is a stack of `stacks` matrices of `rows` by `columns`.
     """
     if not _fits(body, body.loads[product], stacks * rows, columns):
         return None
-    roots = {_uncast(body, store.node) for store in body.stores}
-    if len(roots) != 1 or any(not _is_whole(body, store.access) for store in body.stores):
-        return None
-    root = body.nodes[roots.pop()]
-    if root.op != "div":
-        return None
-    exponential, total = root.args
-    if not _reduces(body, total, "sum", exponential) or body.nodes[exponential].op != "exp":
-        return None
-    shifted = body.nodes[body.nodes[exponential].args[0]]
-    if shifted.op != "sub" or not _reduces(body, shifted.args[1], "max_over", shifted.args[0]):
-        return None
+    roots = {_uncast(body, store.node) for store in body.stores if _is_whole(body, store.access)}
+    parts = _quotient(body, roots.pop()) if len(roots) == 1 else None
     seed = _load(body, product)
-    if seed is None:
+    if parts is None or seed is None:
         return None
-    found = Reading(body, known).of(shifted.args[0], seed)
-    return None if found is None else _scores(body, found, stacks, rows, columns)
+    scores, largest, exponential, total = parts
+    if not _reduces(body, total, "sum", exponential) or not _reduces(body, largest, "max_over", scores):
+        return None
+    stored = []
+    for store in body.stores:
+        vector = {largest: "largest", total: "total"}.get(store.node) if _is_vector(body, store.access) else None
+        if vector is None and not _is_whole(body, store.access):
+            return None
+        stored.append(vector or "softmax")
+    read = Reading(body, known).of(scores, seed)
+    found = None if read is None else _scores(body, read, stacks, rows, columns)
+    return None if found is None else replace(found, stored=tuple(stored))
 
 
 def is_gradient_of(
-    scores: Scores, body: Fused, gradient: int, softmax: int, known: Mapping[int, Any], rounding: float,
+    scores: Scores, body: Fused, roles: Mapping[int, str], known: Mapping[int, Any], rounding: float,
     stacks: int, rows: int, columns: int,
 ) -> bool:  # fmt: skip
-    """Whether a body makes the gradient of the product from that of the softmax, which is input `gradient`."""
+    """Whether a body makes the gradient of the product from that of the softmax.
+
+    `roles` says which inputs are the ``gradient`` of the softmax, the ``product``, what the softmax's body stored, and
+    the ``bias`` that it added.
+    """
     if len(body.stores) != 1 or not _is_whole(body, body.stores[0].access):
         return False
-    if not all(_fits(body, body.loads[number], stacks * rows, columns) for number in (gradient, softmax)):
+    for number, role in roles.items():
+        vector = role in ("largest", "total")
+        right = _is_vector if vector else _is_whole
+        if role != "bias" and not right(body, body.loads[number]):
+            return False
+    if math.prod(body.extents[: body.rows]) != stacks * rows or math.prod(body.extents[body.rows :]) != columns:
         return False
-    seed = next(
-        (number for number in range(len(body.nodes)) if _is_core(body, number, gradient, softmax)), None
-    )  # fmt: skip
-    if seed is None:
+    reading = Reading(body, known)
+
+    def is_softmax(number: int) -> bool:
+        if roles.get(_input(body, number), "") == "softmax":
+            return True
+        parts = _quotient(body, _uncast(body, number))
+        seed = next((_load(body, each) for each, role in roles.items() if role == "product"), None)
+        if parts is None or seed is None:
+            return False
+        again, largest, _, total = parts
+        if (roles.get(_input(body, largest)), roles.get(_input(body, total))) != ("largest", "total"):
+            return False
+        read = reading.of(again, seed)
+        made = None if read is None else _scores(body, read, stacks, rows, columns)
+        if made is None or made.causal != scores.causal or not math.isclose(made.scale, scores.scale, rel_tol=rounding):
+            return False
+        return (None if made.bias is None else roles.get(made.bias[0])) == (None if scores.bias is None else "bias")
+
+    def is_core(number: int) -> bool:
+        """Whether a node is ``(g - sum(g * p)) * p``."""
+        node = body.nodes[number]
+        for difference, p in (node.args, node.args[::-1]) if node.op == "mul" else ():
+            inner = body.nodes[difference]
+            if inner.op != "sub" or not is_gradient(inner.args[0]) or not is_softmax(p):
+                continue
+            total = body.nodes[_uncast(body, inner.args[1])]
+            product = body.nodes[_uncast(body, total.args[0])] if total.op == "sum" else node
+            if product is node or product.op != "mul" or total.value != _columns(body):
+                continue
+            if any(is_gradient(a) and is_softmax(b) for a, b in (product.args, product.args[::-1])):
+                return True
         return False
-    found = Reading(body, known).of(body.stores[0].node, seed)
+
+    def is_gradient(number: int) -> bool:
+        return roles.get(_input(body, number)) == "gradient"
+
+    seed = next((number for number in range(len(body.nodes)) if is_core(number)), None)
+    found = None if seed is None else reading.of(body.stores[0].node, seed)
     if found is None or found.beside is not None:
         return False
     parts = [_square(body, array, stacks, rows, columns) for array in (found.factor, found.offset)]
@@ -120,22 +164,12 @@ def _square(body: Fused, array: Any, stacks: int, rows: int, columns: int) -> An
     return np.broadcast_to(array, body.extents).reshape(stacks, rows, columns)
 
 
-def _is_core(body: Fused, number: int, gradient: int, softmax: int) -> bool:
-    """Whether a node is ``(g - sum(g * p)) * p``."""
-    node = body.nodes[number]
-    if node.op != "mul":
-        return False
-    for difference, p in (node.args, node.args[::-1]):
-        inner = body.nodes[difference]
-        if inner.op != "sub" or _input(body, p) != softmax or _input(body, inner.args[0]) != gradient:
-            continue
-        total = body.nodes[_uncast(body, inner.args[1])]
-        if total.op != "sum" or total.value != _columns(body):
-            continue
-        product = body.nodes[_uncast(body, total.args[0])]
-        if product.op == "mul" and {_input(body, arg) for arg in product.args} == {gradient, softmax}:
-            return True
-    return False
+def _quotient(body: Fused, number: int) -> tuple[int, int, int, int] | None:
+    """A node ``exp(scores - largest) / total`` as scores, largest, exponential and total."""
+    root = body.nodes[number]
+    exponential = body.nodes[root.args[0]] if root.op == "div" else root
+    shifted = body.nodes[exponential.args[0]] if exponential.op == "exp" else root
+    return (*shifted.args, *root.args) if shifted.op == "sub" and shifted is not root else None  # type: ignore[return-value]
 
 
 def _uncast(body: Fused, number: int) -> int:
@@ -145,10 +179,10 @@ def _uncast(body: Fused, number: int) -> int:
     return number
 
 
-def _input(body: Fused, number: int) -> int | None:
-    """The input that a node is, but for casts."""
+def _input(body: Fused, number: int) -> int:
+    """The input that a node is, but for casts; -1 if it is none."""
     node = body.nodes[_uncast(body, number)]
-    return int(node.value) if node.op == "load" else None
+    return int(node.value) if node.op == "load" else -1
 
 
 def _load(body: Fused, number: int) -> int | None:
@@ -178,10 +212,19 @@ def _fits(body: Fused, access: Access, rows: int, columns: int) -> bool:
 
 def _is_whole(body: Fused, access: Access) -> bool:
     """Whether an access walks a contiguous array from its first element to its last."""
-    if access.offset:
-        return False
+    return not access.offset and _is_packed(body.extents, access.strides)
+
+
+def _is_vector(body: Fused, access: Access) -> bool:
+    """Whether an access walks a contiguous array with an element for each row."""
+    columns = range(body.rows, len(body.extents))
+    still = all(not access.strides[axis] or body.extents[axis] == 1 for axis in columns)
+    return still and not access.offset and _is_packed(body.extents[: body.rows], access.strides[: body.rows])
+
+
+def _is_packed(extents: tuple[int, ...], strides: tuple[int, ...]) -> bool:
     step = 1
-    for extent, stride in reversed(list(zip(body.extents, access.strides, strict=True))):
+    for extent, stride in reversed(list(zip(extents, strides, strict=True))):
         if extent != 1 and stride != step:
             return False
         step *= extent

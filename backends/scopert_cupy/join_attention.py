@@ -11,9 +11,9 @@ Transpositions of heads, and splits of queries, keys and values that were made b
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from scopert.backend import FUSED, LOOP, WRITES, Access, Fused, Program, Step, Value, as_dtype
 from scopert.program.passes.dead import Dead
@@ -33,6 +33,7 @@ _ROUNDING = {"float16": 2.0**-9, "bfloat16": 2.0**-6}
 #: Bytes that a tensor's beginning, and its steps but the last, are a multiple of.
 _ALIGNMENT = 16
 _FLOAT = as_dtype("float32")
+_T = TypeVar("_T")
 
 
 @dataclass(slots=True)
@@ -111,6 +112,7 @@ class _Joining:
                 self._users.setdefault(slot, []).append(step)
         self._fetched = Counter(fetch.slot for fetch in program.fetches)
         self._at = {id(step): number for number, step in enumerate(program.steps)}
+        self._answers: dict[Any, Any] = {}
         self._changes = [n for n, step in enumerate(program.steps) if WRITES in step.traits or step.op == LOOP]
 
     def look_at(self, step: Step) -> None:
@@ -120,8 +122,9 @@ class _Joining:
             return
         if not self._undisturbed((forward.first, step, forward.second)):
             return
-        users = [self._users.get(slot, []) for slot in forward.softmax.outputs]
-        others = {id(user): user for found in users for user in found if user is not forward.second}
+        slots = (*step.outputs, *forward.first.outputs)
+        users = [user for slot in slots for user in self._users.get(slot, [])]
+        others = {id(user): user for user in users if user is not forward.second and user is not step}
         if not others:
             self._join(forward, None)
             return
@@ -137,7 +140,7 @@ class _Joining:
             return None
         for number, slot in enumerate(step.inputs):
             first = self._product(slot, (False, True))
-            if first is None or self._used(slot) != [step] or step.inputs.count(slot) != 1:
+            if first is None or self._used(slot)[:1] != [step] or step.inputs.count(slot) != 1:
                 continue
             for output in step.outputs:
                 second = next((user for user in self._users.get(output, []) if self._is_second(user, output)), None)
@@ -154,8 +157,8 @@ class _Joining:
         if len(scores) not in (3, 4):
             return None
         batch, heads, rows, columns = scores if len(scores) == 4 else (scores[0], 1, *scores[1:])
-        known = self._known(step)
-        found = softmax_of(body, number, known, batch * heads, rows, columns)
+        sizes = (batch * heads, rows, columns)
+        found = self._once(softmax_of, body, number, self._known(step), *sizes)
         if found is None:
             return None
         shape = (batch, heads, rows, columns)
@@ -168,32 +171,32 @@ class _Joining:
         return forward if alike and len(halves) == 1 and halves <= set(_HALVES) else None
 
     def _backward(self, forward: _Forward, users: Sequence[Step]) -> _Backward | None:
-        """The gradient, if it is all that the softmax is used for otherwise."""
-        softmaxes, kind = forward.softmax.outputs, self.values[forward.o].dtype.base.name
+        """The gradient, if it is all that the softmax, and the product it is made of, are used for otherwise."""
+        stored = dict(zip(forward.softmax.outputs, forward.scores.stored, strict=True))
+        kind = self.values[forward.o].dtype.base.name
         to_v = next((user for user in users if user.op in _PRODUCTS), None)
         inner = next((user for user in users if user.op == FUSED), None)
         if to_v is None or inner is None or len(users) != 2 or not self._is_free(inner):
             return None
-        if self._product(to_v.outputs[0], (True, False)) is not to_v or to_v.inputs[0] not in softmaxes:
+        if self._product(to_v.outputs[0], (True, False)) is not to_v or stored.get(to_v.inputs[0]) != "softmax":
             return None
         gradient = to_v.inputs[1]
         body = inner.body
         assert isinstance(body, Fused)
+        if len(set(inner.inputs)) != len(inner.inputs):
+            return None
         batch, heads, rows, columns = forward.shape
-        for number, slot in enumerate(inner.inputs):
+        bias = None if forward.scores.bias is None else forward.softmax.inputs[forward.scores.bias[0]]
+        roles = {**stored, forward.first.outputs[0]: "product", **({} if bias is None else {bias: "bias"})}
+        for slot in inner.inputs:
             to_softmax = self._product(slot, (False, True))
             if to_softmax is None or to_softmax.inputs != (gradient, forward.v) or self._used(slot) != [inner]:
                 continue
-            softmax = next((k for k, other in enumerate(inner.inputs) if other in softmaxes), None)
-            if softmax is None or len(set(inner.inputs)) != len(inner.inputs):
-                return None
-            rounding = _ROUNDING[kind]
-            known = self._known(inner)
-            if not is_gradient_of(
-                forward.scores, body, number, softmax, known, rounding, batch * heads, rows, columns
-            ):  # fmt: skip
-                return None
-            return self._products_of(forward, to_softmax, to_v, inner)
+            named = {**roles, slot: "gradient"}
+            numbered = {number: named[each] for number, each in enumerate(inner.inputs) if each in named}
+            sizes = (batch * heads, rows, columns)
+            if self._once(is_gradient_of, forward.scores, body, numbered, self._known(inner), _ROUNDING[kind], *sizes):
+                return self._products_of(forward, to_softmax, to_v, inner)
         return None
 
     def _products_of(self, forward: _Forward, to_softmax: Step, to_v: Step, inner: Step) -> _Backward | None:
@@ -229,6 +232,13 @@ class _Joining:
     def _known(self, step: Step) -> dict[int, Any]:
         constants = self._program.constants
         return {number: constants[slot] for number, slot in enumerate(step.inputs) if slot in constants}
+
+    def _once(self, ask: Callable[..., _T], *args: Any) -> _T:
+        """What is asked of a body; layers of a model are alike, and masks are large: each is looked at once."""
+        key = (ask, *[_key(arg) for arg in args])
+        if key not in self._answers:
+            self._answers[key] = ask(*args)
+        return self._answers[key]
 
     def _undisturbed(self, steps: Sequence[Step]) -> bool:
         """Whether nothing is written from the first to the last of them: they read at another time, joined."""
@@ -334,6 +344,15 @@ class _Joining:
             return None
         shape = tuple([n if stride else 1 for n, stride in zip(forward.shape, strides, strict=True)])
         return Lying(slot, 0, ()), Tensor(shape, tuple([stride or 1 for stride in strides]), kind)
+
+
+def _key(arg: Any) -> Any:
+    """What an argument is the same by: a body by what it says, an array by being that array."""
+    if isinstance(arg, Fused):
+        return arg.extents, arg.rows, arg.nodes, arg.loads, arg.stores
+    if isinstance(arg, dict):
+        return tuple([(name, value if isinstance(value, str) else id(value)) for name, value in arg.items()])
+    return arg
 
 
 def _divided(

@@ -181,6 +181,42 @@ def test_the_numbers_stay(mask: str, dtype: Any, wide: bool, tolerance: float, u
         assert np.abs(found - expected).mean() <= 1.2 * np.abs(other - expected).mean()
 
 
+@pytest.fixture
+def long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows of scores so long that their gradient computes the softmax again, from what is kept of each row."""
+    monkeypatch.setitem(globals(), "LENGTH", 64)
+    monkeypatch.setitem(globals(), "LOWER", np.tri(64, dtype=bool))
+
+
+@pytest.mark.parametrize("mask", MASKS)
+def test_a_softmax_that_is_computed_again(mask: str, use: Any, long: None) -> None:
+    x, w, joined = _attention(tf.bfloat16, MASKS[mask], wide=True)
+    fetches = [joined, *tf.gradients(_loss(joined), [w, x])]
+    before = _optimised(fetches, [x])
+    (softmax,) = [
+        step for step in before.steps if step.body is not None and "max_over" in {n.op for n in step.body.nodes}
+    ]
+    # A mask of the scores' own size is not read again: then the softmax is kept.
+    assert len(softmax.outputs) == (2 if mask == "chosen" else 3)
+    assert [step.op for step in join_attention(before, HostDevice(library=True).facts).steps].count(
+        "AttentionGradient"
+    ) == 1
+    use(True)
+    found, text = _values(fetches, x)
+    assert "BatchMatMul" not in text
+    for one, expected in zip(found, _expected(x, mask), strict=True):
+        np.testing.assert_allclose(one, expected, rtol=0.03, atol=0.03 * np.abs(expected).max())
+
+
+def test_a_bias_beside_a_softmax_that_is_computed_again(long: None) -> None:
+    bias = tf.placeholder(tf.float32, [2, 1, 1, LENGTH])
+    x, w, joined = _attention(tf.bfloat16, lambda scores: _added(scores + bias), wide=True)
+    forward, backward = _operations(_program([joined, *tf.gradients(_loss(joined), [w])], [x, bias]))
+    assert backward.forward is forward
+    assert forward.bias.shape == (2, 1, 1, LENGTH)
+    assert forward.causal
+
+
 @pytest.mark.parametrize("mask", MASKS)
 def test_what_the_library_is_told(mask: str) -> None:
     x, w, joined = _attention(tf.bfloat16, MASKS[mask], wide=True)
