@@ -80,11 +80,17 @@ def _is_held(step: Step, op: str) -> bool:
 
 
 def _as_one(steps: Sequence[Step], op: str) -> list[Step]:
-    if len(steps) < 2:
-        return list(steps)
+    """One step for all whose elements are made of words of one size."""
+    groups: dict[int, list[Step]] = {}
+    for step in steps:
+        groups.setdefault(step.origin.attrs[HELD].width, []).append(step)
+    return [group[0] if len(group) == 1 else _joint(group, op) for group in groups.values()]
+
+
+def _joint(steps: Sequence[Step], op: str) -> Step:
     first = steps[0]
     held = tuple([step.origin.attrs[HELD] for step in steps])
     origin = replace(first.origin, attrs={**first.origin.attrs, HELD: held})
     inputs = tuple([slot for step in steps for slot in step.inputs])
     outputs = tuple([slot for step in steps for slot in step.outputs])
-    return [Step(op, inputs, outputs, origin, first.kernel, first.keywords, first.traits)]
+    return Step(op, inputs, outputs, origin, first.kernel, first.keywords, first.traits)

@@ -12,7 +12,7 @@ from scopert_cupy.emit import Emitter
 from scopert_cupy.fused.drawing import draw_inside
 from scopert_cupy.fused.recompute import recompute
 from scopert_cupy.fused.small import join_small
-from scopert_cupy.held import hold
+from scopert_cupy.hold import hold
 from scopert_cupy.join_attention import join_attention
 from scopert_cupy.join_moves import join_moves
 from scopert_cupy.join_products import join_products

@@ -24,7 +24,6 @@ from scopert_cupy.emitters.source import (
     done,
     launch,
     reading,
-    widest,
     word,
     writing,
 )
@@ -32,8 +31,8 @@ from scopert_cupy.held import HELD, Held, refused
 from scopert_cupy.prelude import stored
 
 # What one block copies by itself; of more, a launch of many blocks copies, and another one notes that it is done.
-_LARGEST_BLOCK = 1 << 16
-_MOST_THREADS = 1024
+LARGEST_BLOCK = 1 << 16
+MOST_THREADS = 1024
 
 _STATUS = Operand("scratch", 0, 0)
 # What `held.refused` takes apart; the first element that is refused makes the largest word.
@@ -98,8 +97,7 @@ class _Element:
         held = self.held
         if held.adds and not self.reads:
             return str(stored(held.dtype)), prod(held.shape)
-        size = widest(held.nbytes)
-        return word(size), held.nbytes // size
+        return word(held.width), held.nbytes // held.width
 
     def commands(self, facts: Facts, more: list[Passed]) -> tuple[Command, ...]:
         held = self.held
@@ -123,8 +121,8 @@ class _Element:
         ]  # fmt: skip
         names = {"find": self.find, "copy": copy, "words": words, "mark": self.mark, "rows": self.rows}
         size = held.nbytes // words if words else 0
-        if self.rows == 1 and held.nbytes <= _LARGEST_BLOCK:
-            threads = min(_MOST_THREADS, -(-words // 32) * 32) if words > 1 else 1
+        if self.rows == 1 and held.nbytes <= LARGEST_BLOCK:
+            threads = min(MOST_THREADS, -(-words // 32) * 32) if words > 1 else 1
             names |= {
                 "otherwise": f" else for (unsigned i = threadIdx.x; i < {words}u; i += {threads}) {{ {otherwise} }}"
                 if otherwise else "",

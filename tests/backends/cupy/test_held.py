@@ -78,6 +78,21 @@ def test_a_recurrent_layer_trains_without_a_step_by_itself(cell):
     assert isinstance(batch, Batch) and len([work for work in batch.works if isinstance(work, Repeated)]) == 2
 
 
+def test_pushes_and_pops_are_one_launch_each():
+    """For each size of words: the states' rows have 16 bytes, those of the product's input 8, step numbers 4."""
+    executable = _recurrent(lambda: tf.nn.rnn_cell.BasicLSTMCell(4))
+    ops = [work.step.op for work in executable.plan.works()]
+    assert ops.count("pushes") == ops.count("pops") == 1
+    assert ops.count("StackPushV2") == ops.count("StackPopV2") == 2 and ops.count("StackV2") == 8
+
+
+def test_a_stack_that_nobody_looks_at_goes():
+    """What concatenations push is asked for its shape alone."""
+    executable = _recurrent(lambda: tf.nn.rnn_cell.BasicLSTMCell(4))
+    made = [work.step.origin.name for work in executable.plan.works() if work.step.op == "StackV2"]
+    assert made and not any("concat_grad" in name for name in made)
+
+
 def test_a_long_recurrent_layer_is_one_segment_for_each_loop(monkeypatch):
     monkeypatch.setattr(repeated, "LARGEST", 20)
     executable = _recurrent(lambda: tf.nn.rnn_cell.GRUCell(5))
@@ -143,7 +158,7 @@ def test_elements_that_one_block_does_not_copy():
         array = tf.TensorArray(tf.float32, 3).unstack(x)
 
         def body(i, total, made):
-            total = tf.sin(total) + array.read(i)
+            total = tf.sin(total) * tf.cos(total) + array.read(i)
             return i + 1, total, made.write(i, total)
 
         made = tf.TensorArray(tf.float32, 3)
@@ -271,13 +286,14 @@ def test_kernels_do_not_spill_and_are_as_wide_as_they_claim(architecture):
     for width in (4, 20000):  # one block copies an element, or many
         with tf.Graph().as_default(), tf.Session(backend="cupy") as session:
             x = tf.placeholder(tf.float32, [3, 1, width])
-            outputs, _ = tf.nn.dynamic_rnn(tf.nn.rnn_cell.BasicRNNCell(4), x, dtype=tf.float32, time_major=True)
+            outputs = tf.scan(lambda a, row: tf.sin(a) * tf.exp(row), x)
             executable = session.executable(tf.gradients(outputs, x), {x: np.zeros([3, 1, width])})
         for work in executable.plan.works():
             for command in work.emitted.commands:
                 if isinstance(command, Launch) and command.function.name.startswith("held"):
                     functions[command.function.name] = command.function
-    assert {name.rsplit("_", 1)[0] for name in functions} == {"held", "held_rows", "held_marks"}
+    kinds = {"held", "held_rows", "held_marks", "held_stacks", "held_stacks_rows", "held_stacks_marks"}
+    assert {name.rsplit("_", 1)[0] for name in functions} == kinds
     source = "\n".join([function.source for function in functions.values()])
     resources = nvrtc.compile_cubin(source, architecture).resources
     assert not any(found.spills for found in resources.values())
