@@ -14,7 +14,6 @@ from scopert.backend import (
     HOST,
     READ,
     STATEFUL,
-    VIEW,
     WRITES,
     Fused,
     Program,
@@ -175,6 +174,3 @@ def verified(function: Callable[..., Any], program: Program, step: Step) -> Call
 def lock_of(step: Step, context: RunContext) -> Any:
     """What a step holds while it changes a variable."""
     return context.write_lock if WRITES in step.traits else nullcontext()
-
-
-__all__ = ["VIEW", "Fallback", "HostRef", "function_of", "keeps_inputs", "lock_of", "on_host", "verified"]

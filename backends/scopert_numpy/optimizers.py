@@ -134,5 +134,3 @@ OPTIMIZERS: tuple[Kernel, ...] = (
     *[Kernel(op, kernel) for op, kernel in dense_kernels(apply).items()],
     *[Kernel(op, kernel) for op, kernel in sparse_kernels(apply_rows).items()],
 )
-
-__all__ = ["BLOCK", "OPTIMIZERS", "SUPPORTED", "apply", "compiled", "on_blocks"]

@@ -16,7 +16,8 @@ import numpy as np
 
 from scopert.backend import Step, StepFailed, Together
 from scopert.ops.training_ops import FULL, Update, update_of
-from scopert_numpy.optimizers import BLOCK, SUPPORTED, compiled, on_blocks
+from scopert_numpy.block_rules import BLOCK
+from scopert_numpy.optimizers import SUPPORTED, compiled, on_blocks
 from scopert_numpy.threads import pool
 
 Array = Any

@@ -12,7 +12,7 @@ from scopert.graph.dtypes import DType, as_dtype
 from scopert.graph.graph import Graph, graph_of
 from scopert.graph.operation import Operation
 from scopert.graph.stack import get_default_graph
-from scopert.graph.tensor import Shape, Tensor
+from scopert.graph.tensor import Tensor
 
 
 @contextmanager
@@ -97,6 +97,3 @@ def collect(graph: Graph, variable: Any, collections: Any, trainable: bool) -> N
     if trainable and GraphKeys.TRAINABLE_VARIABLES not in names:
         names = [*names, GraphKeys.TRAINABLE_VARIABLES]
     graph.add_to_collections(names, variable)
-
-
-__all__ = ["Shape", "add_beside", "collect", "initial_tensor", "refuse_control_flow", "variable_name_scope"]

@@ -32,5 +32,3 @@ def _emit(request: Request) -> Emitted | None:
 
 
 TABLE: dict[str, Emitter] = {OP: _emit}
-
-__all__ = ["OP", "PIECES", "TABLE", "Piece"]

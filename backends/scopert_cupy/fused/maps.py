@@ -12,7 +12,7 @@ from math import prod
 import numpy as np
 
 from scopert_cupy.command import Launch
-from scopert_cupy.fused.space import Array, Nest, arranged, is_vector, is_wide, vector_width
+from scopert_cupy.fused.space import Nest, arranged, is_vector, is_wide, vector_width
 from scopert_cupy.fused.text import Indices, Lines, Values, check_types, drawn, parameters, widest
 from scopert_cupy.prelude import computed, define, stored
 
@@ -238,6 +238,3 @@ def store_pack(
         write(f"{stored(array.dtype)}* to = out{k} + ({at});")
         with write.block(f"for (int v = 0; v < {width}; ++v)", unrolled=True):
             write(f"to[{_step(access.strides[inner], indices)}] = {name}.at[v];")
-
-
-__all__ = ["Array", "emit_map"]

@@ -123,8 +123,3 @@ def second_pass(nest: Nest, made: Partials) -> Nest:
     loads = (Access(tuple(strides)),) * len(made.arrays)
     body = Fused(extents, 0, tuple(nodes), loads, tuple(stores))
     return Nest(body, made.arrays, tuple([nest.stores[k] for k in made.stores]))
-
-
-__all__ = [
-    "Partials", "accumulate", "accumulators", "aligned", "closure", "folded", "partials", "reduced", "second_pass",
-]  # fmt: skip

@@ -9,7 +9,6 @@ from typing import Any
 
 from scopert.graph.dtypes import DType
 from scopert.program.ir import Step, Value
-from scopert.program.passes.fuse_body import Body
 from scopert.program.passes.fuse_table import ALL, REDUCES, REPEATS, RESHAPES, RULES, Rule
 from scopert.program.uses import computes
 
@@ -265,5 +264,3 @@ _OTHERS: dict[str, Make] = {
     "Select": _select,
     "L2Loss": _l2_loss,
 }
-
-__all__ = ["MAP", "PERMUTE", "REDUCE", "REGROUP", "Body", "Expansion", "Part"]

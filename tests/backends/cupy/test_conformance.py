@@ -13,7 +13,7 @@ import pytest
 if __name__ == "__main__":
     sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
 
-from backends.cupy.batches import Trial, batches, check_values, engines, gradients, planned, run_values
+from backends.cupy.batches import batches, check_values, engines, gradients, planned, run_values
 from ops.conformance import check_error, differentiable_inputs, rows
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "gpu.md"
@@ -115,5 +115,3 @@ if __name__ == "__main__":
         PAGE.write_text(f"{before}{BEGIN}\n{_table(_ran())}\n{END}{after}", encoding="utf-8")
     else:
         print(_table(_ran()))
-
-__all__ = ["Trial"]
