@@ -16,12 +16,11 @@ from scopert.graph.collections import GraphKeys
 from scopert.graph.convert import convert_to_tensor
 from scopert.graph.dtypes import DType, as_dtype
 from scopert.graph.graph import Graph, graph_of
-from scopert.graph.operation import Operation
 from scopert.graph.scopes import name_scope
 from scopert.graph.shape import TensorShape, num_elements
 from scopert.graph.stack import get_default_graph
-from scopert.graph.tensor import Tensor
 from scopert.layers.input_spec import check_inputs
+from scopert.layers.registered import Registered, collect
 from scopert.ops.array_shape import shape as shape_of
 from scopert.ops.math_cast import cast
 from scopert.public import public
@@ -51,21 +50,8 @@ def _count(base: str) -> int:
     return counter[base]
 
 
-def _reached(inputs: Any) -> set[Any]:
-    """All operations and tensors that depend on the inputs."""
-    seen: set[Any] = set()
-    waiting: list[Any] = [item for item in nest.flatten(inputs) if isinstance(item, (Tensor, Operation))]
-    while waiting:
-        item = waiting.pop()
-        if item in seen:
-            continue
-        seen.add(item)
-        waiting += item.consumers() if isinstance(item, Tensor) else item.outputs
-    return seen
-
-
 @public("layers.Layer")
-class Layer:
+class Layer(Registered):
     """An operation with variables of its own, which are made at its first call.
 
     A subclass makes variables in `build` by `add_weight` and operations in `call`. Without a name, a layer's
@@ -93,9 +79,8 @@ class Layer:
         self._activity_regularizer = kwargs.pop("activity_regularizer", None)
         for key in kwargs:
             raise TypeError("Keyword argument not understood:", key)
-        self.trainable = trainable
+        Registered.__init__(self, trainable)
         self.built = False
-        self.stateful = False
         self.input_spec: Any = None
         self._dtype = None if dtype is None else as_dtype(dtype).name
         own = _snake_case(type(self).__name__)
@@ -107,11 +92,6 @@ class Layer:
             self._name, self._base_name = f"{own}_{_count(own)}", own
         self._trainable_weights: list[Any] = []
         self._non_trainable_weights: list[Any] = []
-        # With each: whether it holds whatever the inputs are.
-        self._updates: list[tuple[Any, bool]] = []
-        self._losses: list[tuple[Any, bool]] = []
-        self._loss_functions: list[Callable[[], Any]] = []
-        self._call_inputs: Any = None
         self._graph: Graph | None = None
         self._scope: VariableScope | None = None
         self._current_scope: VariableScope | None = None
@@ -164,7 +144,7 @@ class Layer:
                 finally:
                     self._call_inputs = None
                 self._regularize_activity(inputs, outputs)
-        _collect(self.updates, GraphKeys.UPDATE_OPS)
+        collect(self.updates, GraphKeys.UPDATE_OPS)
         return outputs
 
     def apply(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
@@ -357,67 +337,6 @@ class Layer:
             )
         return sum(num_elements(tuple(variable.shape.as_list())) or 0 for variable in self.weights)
 
-    # Updates and losses.
-
-    def add_update(self, updates: Any, inputs: Any = None) -> None:
-        """Registers operations that must run with the layer, such as moving averages.
-
-        Parameters
-        ----------
-        updates : operation, tensor, function that makes one, or list of them
-        inputs : object
-            Not used, as in TensorFlow 1.15: what depends on the inputs is found out.
-        """
-        for update in updates if isinstance(updates, (list, tuple)) else [updates]:
-            made = update() if callable(update) and not hasattr(update, "op") else update
-            if not isinstance(made, Operation):
-                made = convert_to_tensor(made).op if not hasattr(made, "op") else made.op
-            depends = self._call_inputs is not None and made in _reached(self._call_inputs)
-            self._updates.append((made, not depends))
-
-    def add_loss(self, losses: Any, inputs: Any = None) -> None:
-        """Registers losses: tensors, or functions of no arguments that make them.
-
-        They also go to ``GraphKeys.REGULARIZATION_LOSSES``.
-
-        Parameters
-        ----------
-        losses : tensor, function, or list of them
-        inputs : object, optional
-            What a tensor depends on; None says that it holds whatever the inputs are.
-        """
-        made = []
-        for loss in losses if isinstance(losses, (list, tuple)) else [losses]:
-            if callable(loss) and not hasattr(loss, "op"):
-                self._loss_functions.append(loss)
-                value = loss()
-                if value is not None:
-                    made.append(value)
-            elif loss is not None:
-                self._losses.append((convert_to_tensor(loss), inputs is None))
-                made.append(self._losses[-1][0])
-        _collect(made, GraphKeys.REGULARIZATION_LOSSES)
-
-    @property
-    def updates(self) -> list[Any]:
-        """Registered updates; none if the layer is not trainable."""
-        return [update for update, _ in self._updates] if self.trainable or self.stateful else []
-
-    @property
-    def losses(self) -> list[Any]:
-        """Registered losses; those given as functions are made anew at each access, as in TensorFlow."""
-        values = [function() for function in self._loss_functions]
-        return [loss for loss, _ in self._losses] + [value for value in values if value is not None]
-
-    def get_updates_for(self, inputs: Any) -> list[Any]:
-        """The updates that depend on these inputs; for None those that depend on none."""
-        return _matching(self._updates if self.updates else [], inputs)
-
-    def get_losses_for(self, inputs: Any) -> list[Any]:
-        """The losses that depend on these inputs; for None those that depend on none."""
-        free = [function() for function in self._loss_functions] if inputs is None else []
-        return _matching(self._losses, inputs) + [value for value in free if value is not None]
-
     # What it says of itself.
 
     @property
@@ -482,16 +401,3 @@ def _parts(variable: Any) -> list[Any]:
 def _regularize(name: str, regularizer: Callable[[Any], Any], variable: Any) -> Any:
     with name_scope(name + "/Regularizer"):
         return regularizer(variable)
-
-
-def _collect(elements: list[Any], key: str) -> None:
-    """Adds to a collection what it does not hold."""
-    known = get_default_graph().get_collection_ref(key)
-    known += [element for element in elements if not any(element is other for other in known)]
-
-
-def _matching(marked: list[tuple[Any, bool]], inputs: Any) -> list[Any]:
-    if inputs is None:
-        return [item for item, free in marked if free]
-    reached = _reached(inputs)
-    return [item for item, free in marked if not free and item in reached]
