@@ -92,7 +92,7 @@ class Cudnn:
         self._version = version(cudnn)
         self._lock = threading.Lock()
         self._handle = _call("create_handle", cudnn.create_handle)
-        weakref.finalize(self, cudnn.destroy_handle, self._handle).atexit = False
+        weakref.finalize(self, _destroy, cudnn, self._handle, os.getpid()).atexit = False
         _call("set_stream", lambda: cudnn.set_stream(handle=self._handle, stream=stream))
         self._first: dict[Operation, CudnnPlan | None] = {}
         self._chosen: dict[Operation, CudnnPlan] = {}
@@ -229,6 +229,12 @@ class Cudnn:
         if not times:
             raise DeviceError(f"no plan of cuDNN can compute {operation}")
         return found[min(times)[1]]
+
+
+def _destroy(cudnn: Any, handle: Any, process: int) -> None:
+    """Gives a handle back, but not in a forked child: CUDA does not work there."""
+    if os.getpid() == process:
+        cudnn.destroy_handle(handle)
 
 
 def _tunes() -> bool:

@@ -91,7 +91,7 @@ def test_facts(device: Any) -> None:
     assert facts.multiprocessors > 0
     assert facts.shared >= 64 << 10
     assert 0 < device.free_memory() <= facts.memory
-    assert dict(facts.versions).keys() == {"driver", "runtime", "nvrtc", "cupy"}
+    assert dict(facts.versions).keys() - {"cudnn"} == {"driver", "runtime", "nvrtc", "cupy"}
 
 
 def test_memory_copies_and_views(device: Any) -> None:
