@@ -8,7 +8,7 @@ computed by NumPy, if it is made of constants.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -34,12 +34,15 @@ class Affine:
     factor, offset : array
         Over the space of the body; axes of size 1 broadcast.
     beside : int or None
-        An input of the body that is added too: it is not known before the run.
+        A node that is added too: it does not depend on the value, and is not known before the run.
+    negated : bool
+        It is taken away.
     """
 
     factor: Any
     offset: Any
     beside: int | None = None
+    negated: bool = False
 
 
 class Reading:
@@ -76,17 +79,16 @@ class Reading:
         if found is None:
             return None
         if other is None:
-            beside = self._loaded(right)
-            if node.op != "add" or beside is None or found.beside is not None:
+            if node.op not in ("add", "sub") or found.beside is not None:
                 return None
-            return Affine(found.factor, found.offset, beside)
+            return Affine(found.factor, found.offset, right, node.op == "sub")
         if node.op in ("mul", "div"):
             if found.beside is not None:
                 return None
             with np.errstate(all="ignore"):
                 compute = _COMPUTED[node.op]
                 return Affine(compute(found.factor, other), compute(found.offset, other))
-        return Affine(found.factor, _COMPUTED[node.op](found.offset, other), found.beside)
+        return replace(found, offset=_COMPUTED[node.op](found.offset, other))
 
     def _chosen(self, args: tuple[int, ...], seed: int) -> Affine | None:
         test = None if self._depends(args[0], seed) else self.value(args[0])
@@ -131,13 +133,6 @@ class Reading:
             return None
         with np.errstate(all="ignore"):
             return compute(*args)
-
-    def _loaded(self, number: int) -> int | None:
-        """The input that a node is, but for casts."""
-        node = self._body.nodes[number]
-        while node.op == "cast":
-            node = self._body.nodes[node.args[0]]
-        return int(node.value) if node.op == "load" else None
 
     def _depends(self, number: int, seed: int) -> bool:
         return number == seed or (

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from scopert.backend import Access, Fused
+from scopert.program.expression import REDUCTIONS, Store
 from scopert_cupy.affine import Affine, Reading
 
 #: A score at most so large is never chosen: what people add is -1e4 in 16 bits, or far less. As bfloat16 that is -9984.
@@ -27,26 +28,33 @@ class Scores:
         Of the product of queries and keys.
     causal : bool
         Row ``i`` sees the columns up to ``i``; else all rows see all columns.
-    bias : tuple of int and Access, or None
-        An input of the body that is added, and how the body walks it.
+    bias : int or None
+        A node of the body that is added, and depends on nothing but other inputs.
+    negated : bool
+        It is taken away.
+    added : tuple
+        What that node computes, said without the numbers of nodes and inputs: what is the same is equal.
     stored : tuple of str
         What the body stores: the ``softmax``, and the ``largest`` and the ``total`` of each row.
     """
 
     scale: float
     causal: bool
-    bias: tuple[int, Access] | None
+    bias: int | None
+    negated: bool = False
+    added: tuple[Any, ...] = ()
     stored: tuple[str, ...] = ()
 
 
 def softmax_of(
-    body: Fused, product: int, known: Mapping[int, Any], stacks: int, rows: int, columns: int
+    body: Fused, product: int, slots: tuple[int, ...], known: Mapping[int, Any], shape: tuple[int, int, int, int]
 ) -> Scores | None:  # fmt: skip
     """A body as the softmax over the columns of what it makes of its input `product`; None if it is none.
 
-    It stores that, as it is or cast, and perhaps what a gradient computes it from again. `known` are arrays of other
-    inputs; the product is a stack of `stacks` matrices of `rows` by `columns`.
+    It stores that, as it is or cast, and perhaps what a gradient computes it from again. `slots` are its inputs, and
+    `known` the arrays of some of them; the product has batches, heads, rows and columns.
     """
+    stacks, rows, columns = shape[0] * shape[1], *shape[2:]
     if not _fits(body, body.loads[product], stacks * rows, columns):
         return None
     roots = {_uncast(body, store.node) for store in body.stores if _is_whole(body, store.access)}
@@ -64,25 +72,24 @@ def softmax_of(
             return None
         stored.append(vector or "softmax")
     read = Reading(body, known).of(scores, seed)
-    found = None if read is None else _scores(body, read, stacks, rows, columns)
+    found = None if read is None else _scores(body, read, slots, shape)
     return None if found is None else replace(found, stored=tuple(stored))
 
 
 def is_gradient_of(
-    scores: Scores, body: Fused, roles: Mapping[int, str], known: Mapping[int, Any], rounding: float,
-    stacks: int, rows: int, columns: int,
+    scores: Scores, body: Fused, roles: Mapping[int, str], slots: tuple[int, ...], known: Mapping[int, Any],
+    rounding: float, shape: tuple[int, int, int, int],
 ) -> bool:  # fmt: skip
     """Whether a body makes the gradient of the product from that of the softmax.
 
-    `roles` says which inputs are the ``gradient`` of the softmax, the ``product``, what the softmax's body stored, and
-    the ``bias`` that it added.
+    `roles` says which inputs are the ``gradient`` of the softmax, the ``product``, and what the softmax's body stored.
     """
+    stacks, rows, columns = shape[0] * shape[1], *shape[2:]
     if len(body.stores) != 1 or not _is_whole(body, body.stores[0].access):
         return False
     for number, role in roles.items():
-        vector = role in ("largest", "total")
-        right = _is_vector if vector else _is_whole
-        if role != "bias" and not right(body, body.loads[number]):
+        right = _is_vector if role in ("largest", "total") else _is_whole
+        if not right(body, body.loads[number]):
             return False
     if math.prod(body.extents[: body.rows]) != stacks * rows or math.prod(body.extents[body.rows :]) != columns:
         return False
@@ -99,10 +106,10 @@ def is_gradient_of(
         if (roles.get(_input(body, largest)), roles.get(_input(body, total))) != ("largest", "total"):
             return False
         read = reading.of(again, seed)
-        made = None if read is None else _scores(body, read, stacks, rows, columns)
-        if made is None or made.causal != scores.causal or not math.isclose(made.scale, scores.scale, rel_tol=rounding):
+        made = None if read is None else _scores(body, read, slots, shape)
+        if made is None or not math.isclose(made.scale, scores.scale, rel_tol=rounding):
             return False
-        return (None if made.bias is None else roles.get(made.bias[0])) == (None if scores.bias is None else "bias")
+        return (made.causal, made.negated, made.added) == (scores.causal, scores.negated, scores.added)
 
     def is_core(number: int) -> bool:
         """Whether a node is ``(g - sum(g * p)) * p``."""
@@ -135,7 +142,10 @@ def is_gradient_of(
     return bool((right | ~visible).all() and np.isfinite(parts[0]).all())
 
 
-def _scores(body: Fused, found: Affine, stacks: int, rows: int, columns: int) -> Scores | None:
+def _scores(
+    body: Fused, found: Affine, slots: tuple[int, ...], shape: tuple[int, int, int, int]
+) -> Scores | None:  # fmt: skip
+    stacks, rows, columns = shape[0] * shape[1], *shape[2:]
     parts = [_square(body, array, stacks, rows, columns) for array in (found.factor, found.offset)]
     if parts[0] is None or parts[1] is None:
         return None
@@ -147,8 +157,75 @@ def _scores(body: Fused, found: Affine, stacks: int, rows: int, columns: int) ->
     causal = not visible.all()
     if causal and (visible != np.tri(rows, columns, dtype=bool)).any():
         return None
-    bias = None if found.beside is None else (found.beside, body.loads[found.beside])
-    return Scores(float(seen[0]), causal, bias)
+    added: tuple[Any, ...] = ()
+    if found.beside is not None:
+        said = _said(body, found.beside, slots, shape)
+        if said is None:
+            return None
+        added = said
+    return Scores(float(seen[0]), causal, found.beside, found.negated, added)
+
+
+def _said(body: Fused, number: int, slots: tuple[int, ...], shape: tuple[int, int, int, int]) -> tuple[Any, ...] | None:
+    """What a node computes, in terms of slots and of the axes of `shape`; None of what is not a map of elements."""
+    node = body.nodes[number]
+    if node.op in REDUCTIONS or node.op == "index":
+        return None
+    if node.op == "load":
+        access = body.loads[node.value]
+        strides = divided(body.extents, access.strides, shape)
+        return None if strides is None else ("load", slots[node.value], access.offset, strides)
+    args = [_said(body, arg, slots, shape) for arg in node.args]
+    return None if None in args else (node.op, node.dtype.name, node.value, *args)
+
+
+def divided(
+    extents: tuple[int, ...], strides: tuple[int, ...], shape: tuple[int, int, int, int]
+) -> tuple[int, ...] | None:
+    """Strides over `extents`, whose axes are neighbours of `shape` joined, as strides over `shape`."""
+    found: list[int] = []
+    axes = list(shape)
+    for extent, stride in zip(reversed(extents), reversed(strides), strict=True):
+        while axes and (extent > 1 or axes[-1] == 1):
+            size = axes.pop()
+            if extent % size:
+                return None
+            found.append(stride if size > 1 else 0)
+            stride, extent = stride * size, extent // size
+        if extent > 1:
+            return None
+    found += [0] * len(axes)
+    return tuple(reversed(found)) if set(axes) <= {1} else None
+
+
+def body_of(body: Fused, number: int, negated: bool) -> tuple[Fused, tuple[int, ...]]:
+    """A body that makes a node alone, over the axes along which it varies; and which inputs of the other it takes."""
+    needed = {number}
+    for each in range(number, -1, -1):
+        if each in needed:
+            needed.update(body.nodes[each].args)
+    kept = sorted(needed)
+    place = {old: new for new, old in enumerate(kept)}
+    inputs = tuple(sorted({body.nodes[each].value for each in kept if body.nodes[each].op == "load"}))
+    nodes = []
+    for each in kept:
+        node = body.nodes[each]
+        value = inputs.index(node.value) if node.op == "load" else node.value
+        nodes.append(replace(node, args=tuple([place[arg] for arg in node.args]), value=value))
+    if negated:
+        nodes.append(replace(nodes[-1], op="neg", args=(len(nodes) - 1,), value=None))
+    extents = tuple([n if axis in nodes[-1].axes else 1 for axis, n in enumerate(body.extents)])
+    loads = [body.loads[each] for each in inputs]
+    within = [
+        Access(tuple([s if n > 1 else 0 for s, n in zip(load.strides, extents, strict=True)]), load.offset)
+        for load in loads
+    ]  # fmt: skip
+    strides, step = [0] * len(extents), 1
+    for axis in reversed(range(len(extents))):
+        strides[axis] = step if extents[axis] > 1 else 0
+        step *= extents[axis]
+    store = Store(len(nodes) - 1, Access(tuple(strides)))
+    return Fused(extents, len(extents), tuple(nodes), tuple(within), (store,)), inputs
 
 
 def _square(body: Fused, array: Any, stacks: int, rows: int, columns: int) -> Any:
@@ -231,4 +308,4 @@ def _is_packed(extents: tuple[int, ...], strides: tuple[int, ...]) -> bool:
     return True
 
 
-__all__ = ["MASKED", "Scores", "is_gradient_of", "softmax_of"]
+__all__ = ["MASKED", "Scores", "body_of", "divided", "is_gradient_of", "softmax_of"]

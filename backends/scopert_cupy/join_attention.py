@@ -15,10 +15,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from scopert.backend import FUSED, LOOP, WRITES, Access, Fused, Program, Step, Value, as_dtype
+from scopert.backend import FUSED, LOOP, WRITES, Fused, Node, Program, Step, Value, as_dtype
 from scopert.program.passes.dead import Dead
 from scopert.program.passes.place import Place
-from scopert_cupy.attention_body import Scores, is_gradient_of, softmax_of
+from scopert_cupy.attention_body import Scores, body_of, divided, is_gradient_of, softmax_of
 from scopert_cupy.device import Facts, nothing
 from scopert_cupy.emitters.attention import OPERATION, OPS, STARTS
 from scopert_cupy.emitters.copying import row_major
@@ -77,7 +77,11 @@ class _Backward:
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        return self.to_softmax, self.to_v, self.inner, self.to_q, self.to_k
+        return self.to_softmax, self.inner, *self.results
+
+    @property
+    def results(self) -> tuple[Step, ...]:
+        return self.to_q, self.to_k, self.to_v
 
 
 def join_attention(program: Program, facts: Facts, place: bool = True) -> Program:
@@ -93,7 +97,12 @@ def join_attention(program: Program, facts: Facts, place: bool = True) -> Progra
             joining.look_at(step)
     if not joining.replaced:
         return program
-    steps = [joining.replaced.get(id(step), step) for step in program.steps if id(step) not in joining.gone]
+    steps = []
+    for step in program.steps:
+        if id(step) in joining.before:
+            steps.append(joining.before[id(step)])
+        if id(step) not in joining.gone:
+            steps.append(joining.replaced.get(id(step), step))
     made = Dead()(replace(program, values=tuple(joining.values), steps=tuple(steps)))
     return Place()(made) if place else made
 
@@ -105,6 +114,8 @@ class _Joining:
         #: By the identity of the step in whose place they stand.
         self.replaced: dict[int, Step] = {}
         self.gone: set[int] = set()
+        #: What makes a bias, by the identity of the step that it stands in front of.
+        self.before: dict[int, Step] = {}
         self._made = {slot: step for step in program.steps for slot in step.outputs}
         self._users: dict[int, list[Step]] = {}
         for step in program.steps:
@@ -157,11 +168,10 @@ class _Joining:
         if len(scores) not in (3, 4):
             return None
         batch, heads, rows, columns = scores if len(scores) == 4 else (scores[0], 1, *scores[1:])
-        sizes = (batch * heads, rows, columns)
-        found = self._once(softmax_of, body, number, self._known(step), *sizes)
+        shape = (batch, heads, rows, columns)
+        found = self._once(softmax_of, body, number, step.inputs, self._known(step), shape)
         if found is None:
             return None
-        shape = (batch, heads, rows, columns)
         queries, keys = first.inputs
         forward = _Forward(first, step, second, found, queries, keys, second.inputs[1], shape)
         # A batch of one operand that stands for all of another's is not among what the library takes.
@@ -185,17 +195,15 @@ class _Joining:
         assert isinstance(body, Fused)
         if len(set(inner.inputs)) != len(inner.inputs):
             return None
-        batch, heads, rows, columns = forward.shape
-        bias = None if forward.scores.bias is None else forward.softmax.inputs[forward.scores.bias[0]]
-        roles = {**stored, forward.first.outputs[0]: "product", **({} if bias is None else {bias: "bias"})}
+        roles = {**stored, forward.first.outputs[0]: "product"}
         for slot in inner.inputs:
             to_softmax = self._product(slot, (False, True))
             if to_softmax is None or to_softmax.inputs != (gradient, forward.v) or self._used(slot) != [inner]:
                 continue
             named = {**roles, slot: "gradient"}
             numbered = {number: named[each] for number, each in enumerate(inner.inputs) if each in named}
-            sizes = (batch * heads, rows, columns)
-            if self._once(is_gradient_of, forward.scores, body, numbered, self._known(inner), _ROUNDING[kind], *sizes):
+            asked = (forward.scores, body, numbered, inner.inputs, self._known(inner), _ROUNDING[kind], forward.shape)
+            if self._once(is_gradient_of, *asked):
                 return self._products_of(forward, to_softmax, to_v, inner)
         return None
 
@@ -248,47 +256,46 @@ class _Joining:
     # What becomes of it.
 
     def _join(self, forward: _Forward, backward: _Backward | None) -> None:
-        scores = forward.scores
+        """Puts one step in the place of all of it, and one in that of its gradient, if the library computes both."""
+        scores, second = forward.scores, forward.second
         operands = [self._operand(slot, forward.shape) for slot in (forward.q, forward.k, forward.v)]
-        bias = None if scores.bias is None else self._bias(forward, *scores.bias)
+        o, turn = self._result(forward.o, forward.shape)
+        bias = None if scores.bias is None else self._bias(forward, scores.bias)
         if scores.bias is not None and bias is None:
             return
-        o, turn_o = self._result(forward.o, forward.shape)
         q, k, v = [tensor for _, tensor in operands]
-        made = Attention(
-            q, k, v, o, scores.scale, scores.causal, None if bias is None else bias[1], backward is not None
-        )  # fmt: skip
-        given = [place for place, _ in operands] + ([] if bias is None else [bias[0]])
-        if not self._facts.computes(made):
-            return
-        outputs = [forward.o if turn_o is None else turn_o.outputs[0]]
-        back: AttentionGradient | None = None
-        turns = [turn_o]
+        added = None if bias is None else bias[0]
+        made = Attention(q, k, v, o, scores.scale, scores.causal, added, backward is not None)
+        results: list[tuple[Tensor, Step | None]] = []
         if backward is not None:
-            do, at_do = self._operand(backward.to_v.inputs[1], forward.shape)[::-1]
-            results = [
-                self._result(step.outputs[0], forward.shape) for step in (backward.to_q, backward.to_k, backward.to_v)
-            ]
+            at_do, do = self._operand(backward.to_v.inputs[1], forward.shape)
+            results = [self._result(step.outputs[0], forward.shape) for step in backward.results]
             back = AttentionGradient(made, do, *[tensor for tensor, _ in results])
             if not self._facts.computes(back):
                 return
-            slot = len(self.values)
-            batch, heads, rows, _ = forward.shape
-            name = f"{self.values[forward.o].name}/statistics"
-            self.values.append(Value(slot, name, _FLOAT, (batch, heads, rows, 1)))
-            outputs.append(slot)
-            inputs = [*given, Lying(outputs[0], 0, ()), at_do, Lying(slot, 0, ())]
-            slots = [
-                step.outputs[0] if turn is None else turn.outputs[0]
-                for step, (_, turn) in zip((backward.to_q, backward.to_k, backward.to_v), results, strict=True)
-            ]
-            turns += [turn for _, turn in results]
+        if not self._facts.computes(made):
+            return
+        given = [place for place, _ in operands]
+        if bias is not None:
+            given.append(Lying(self._added(forward, *bias), 0, ()))
+        outputs = [_slot(second, turn)]
+        if backward is not None:
+            kept = self._statistics(forward)
+            outputs.append(kept)
+            inputs = [*given, Lying(outputs[0], 0, ()), at_do, Lying(kept, 0, ())]
+            slots = [_slot(step, turned) for step, (_, turned) in zip(backward.results, results, strict=True)]
             first = min((backward.to_softmax, backward.to_v), key=lambda step: self._at[id(step)])
             self._replace(first, backward.to_v, OPS[1], inputs, slots, back)
             self.gone.update(id(step) for step in backward.steps if step is not first)
-        self._replace(forward.second, forward.second, OPS[0], given, outputs, made)
+        self._replace(second, second, OPS[0], given, outputs, made)
         self.gone.update((id(forward.first), id(forward.softmax)))
-        self.gone.update(id(turn) for turn in turns if turn is not None)
+        self.gone.update(id(turned) for turned in (turn, *[turned for _, turned in results]) if turned is not None)
+
+    def _statistics(self, forward: _Forward) -> int:
+        """The slot of what the gradient computes the softmax from again."""
+        slot, name = len(self.values), f"{self.values[forward.o].name}/statistics"
+        self.values.append(Value(slot, name, _FLOAT, (*forward.shape[:3], 1)))
+        return slot
 
     def _replace(
         self, where: Step, origin: Step, op: str, inputs: Sequence[Lying], outputs: Sequence[int], operation: Any
@@ -333,17 +340,48 @@ class _Joining:
             stored, strides = (stored[0], 1, *stored[1:]), (strides[0], strides[0], *strides[1:])
         return Tensor(stored, strides, value.dtype.base.name)
 
-    def _bias(self, forward: _Forward, number: int, access: Access) -> tuple[Lying, Tensor] | None:
-        """What is added to the scores, as the library walks it; None if it cannot."""
-        slot, body = forward.softmax.inputs[number], forward.softmax.body
+    def _bias(self, forward: _Forward, number: int) -> tuple[Tensor, Fused, tuple[int, ...]] | None:
+        """What is added to the scores, as the library walks it, and what makes it; None if it cannot."""
+        body = forward.softmax.body
         assert isinstance(body, Fused)
-        value = self.values[slot]
-        kind = value.dtype.base.name
-        strides = _divided(body.extents, access.strides, forward.shape)
+        alone, inputs = body_of(body, number, forward.scores.negated)
+        kind = alone.nodes[alone.stores[0].node].dtype.base.name
+        store = _behind_casts(alone)
+        if store.op == "load" and not forward.scores.negated:  # it need not be made
+            access = alone.loads[store.value]
+            kind = self.values[forward.softmax.inputs[inputs[store.value]]].dtype.base.name
+        else:
+            access = alone.stores[0].access
+        strides = divided(body.extents, access.strides, forward.shape)
         if strides is None or access.offset or kind not in (self.values[forward.o].dtype.base.name, "float32"):
             return None
         shape = tuple([n if stride else 1 for n, stride in zip(forward.shape, strides, strict=True)])
-        return Lying(slot, 0, ()), Tensor(shape, tuple([stride or 1 for stride in strides]), kind)
+        return Tensor(shape, tuple([stride or 1 for stride in strides]), kind), alone, inputs
+
+    def _added(self, forward: _Forward, bias: Tensor, body: Fused, inputs: tuple[int, ...]) -> int:
+        """The slot of what is added: an input, or what a step makes from now on."""
+        given = tuple([forward.softmax.inputs[number] for number in inputs])
+        store = _behind_casts(body)
+        if store.op == "load" and not forward.scores.negated:
+            return given[store.value]
+        slot = len(self.values)
+        name = f"{self.values[forward.softmax.outputs[0]].name}/added"
+        self.values.append(Value(slot, name, as_dtype(bias.dtype), bias.shape))
+        self.before[id(forward.second)] = replace(forward.softmax, inputs=given, outputs=(slot,), body=body)
+        return slot
+
+
+def _slot(step: Step, turn: Step | None) -> int:
+    """Where the result of a product goes: as what it is transposed to, if it is."""
+    return step.outputs[0] if turn is None else turn.outputs[0]
+
+
+def _behind_casts(body: Fused) -> Node:
+    """What the one store of a body is, but for casts."""
+    node = body.nodes[body.stores[0].node]
+    while node.op == "cast":
+        node = body.nodes[node.args[0]]
+    return node
 
 
 def _key(arg: Any) -> Any:
@@ -353,25 +391,6 @@ def _key(arg: Any) -> Any:
     if isinstance(arg, dict):
         return tuple([(name, value if isinstance(value, str) else id(value)) for name, value in arg.items()])
     return arg
-
-
-def _divided(
-    extents: tuple[int, ...], strides: tuple[int, ...], shape: tuple[int, int, int, int]
-) -> tuple[int, ...] | None:
-    """Strides over `extents`, whose axes are neighbours of `shape` joined, as strides over `shape`."""
-    found: list[int] = []
-    axes = list(shape)
-    for extent, stride in zip(reversed(extents), reversed(strides), strict=True):
-        while axes and (extent > 1 or axes[-1] == 1):
-            size = axes.pop()
-            if extent % size:
-                return None
-            found.append(stride if size > 1 else 0)
-            stride, extent = stride * size, extent // size
-        if extent > 1:
-            return None
-    found += [0] * len(axes)
-    return tuple(reversed(found)) if set(axes) <= {1} else None
 
 
 __all__ = ["join_attention"]

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scopert_cupy.attention_body import divided
 from scopert_cupy.backend import CupyBackend
 from scopert_cupy.emitters.attention import OPERATION, STARTS
 from scopert_cupy.host import attending, operations
 from scopert_cupy.host.device import HostDevice
-from scopert_cupy.join_attention import _divided, join_attention
+from scopert_cupy.join_attention import join_attention
 from scopert_cupy.operation import Attention, AttentionGradient, Tensor
 
 import scopert as tf
@@ -348,6 +349,40 @@ def test_what_is_added_at_run_time(shape: tuple[int, ...], causal: bool, use: An
         np.testing.assert_allclose(found, other, rtol=0.05, atol=0.05 * np.abs(other).max())
 
 
+@pytest.mark.parametrize("taken_away", [False, True])
+@pytest.mark.parametrize("rows", [16, 64])
+@pytest.mark.parametrize("wide", [False, True])
+def test_what_is_added_may_be_computed(
+    taken_away: bool, rows: int, wide: bool, use: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mask of tokens, as BERT writes it: short rows keep the softmax for the gradient, long ones compute it again."""
+    monkeypatch.setitem(globals(), "LENGTH", rows)
+    present = tf.placeholder(tf.int32, [2, rows])
+
+    def hidden(scores: Any) -> Any:
+        added = (1.0 - tf.cast(present[:, None, None, :], scores.dtype)) * (1e4 if taken_away else -1e4)
+        return scores - added if taken_away else scores + added
+
+    x, w, joined = _attention(tf.bfloat16, hidden, wide=wide)
+    fetches = [joined, *tf.gradients(_loss(joined), [w])]
+    program = _program(fetches, [x, present])
+    forward, _ = _operations(program)
+    assert forward.bias == Tensor((2, 1, 1, rows), (rows, 1, 1, 1), "float32" if wide else "bfloat16")
+    if rows == 16:  # nothing but the softmax would have used it: it has a step of its own now
+        assert any(value.name.endswith("/added") for value in program.values)
+    rng = np.random.RandomState(4)
+    feed = {x: rng.normal(size=x.shape.as_list()), present: (np.arange(rows) < [[rows - 3], [rows // 2]]).astype(int)}
+    results = []
+    for library in (True, False):
+        use(library)
+        with tf.Session(backend="cupy") as session:
+            session.run(tf.global_variables_initializer())
+            results.append(session.run(fetches, feed))
+    for found, other in zip(*results, strict=True):
+        found, other = np.asarray(found, np.float64), np.asarray(other, np.float64)
+        np.testing.assert_allclose(found, other, rtol=0.05, atol=0.05 * np.abs(other).max())
+
+
 def test_training_goes_on_as_without(use: Any) -> None:
     def train() -> list[float]:
         with tf.Graph().as_default():
@@ -476,7 +511,7 @@ def test_rows_that_are_not_whole_where_they_lie_are_copied() -> None:
     ((4, 512), (1, 1), None), ((2, 1, 4, 16, 16), (3, 7, 0, 0, 1), (3, 0, 0, 1)),
 ])  # fmt: skip
 def test_strides_over_joined_axes(extents: Any, strides: Any, expected: Any) -> None:
-    assert _divided(extents, strides, (2, 4, 16, 16)) == expected
+    assert divided(extents, strides, (2, 4, 16, 16)) == expected
 
 
 # What the host device computes.
