@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from scopert.backend import Kernel
 from scopert_numpy.along import ALONG
+from scopert_numpy.bags import BAGS
 from scopert_numpy.convolution import CONVOLUTIONS
 from scopert_numpy.depthwise import DEPTHWISE
 from scopert_numpy.into import INTO
@@ -15,7 +16,8 @@ from scopert_numpy.segments import SEGMENTS
 from scopert_numpy.unique import UNIQUE
 
 KERNELS: tuple[Kernel, ...] = (
-    *MATMULS, *CONVOLUTIONS, *DEPTHWISE, *POOLINGS, *OPTIMIZERS, *RANDOM_NUMBERS, *SEGMENTS, *UNIQUE, *ALONG, *INTO,
+    *MATMULS, *CONVOLUTIONS, *DEPTHWISE, *POOLINGS, *OPTIMIZERS, *RANDOM_NUMBERS, *BAGS, *SEGMENTS, *UNIQUE, *ALONG,
+    *INTO,
 )  # fmt: skip
 
 __all__ = ["KERNELS"]

@@ -33,6 +33,8 @@ LOOP = "loop"
 FUSED = "fused"
 #: Updates of several variables by one rule; its body names the steps that it stands for.
 TOGETHER = "together"
+#: What passes make of several operations and backends may have kernels for, as for ops.
+BAGS = frozenset({"BagSum", "BagMean", "SegmentBagSum", "SegmentBagMean"})
 
 
 class Dead:

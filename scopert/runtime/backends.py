@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from scopert.backend import Backend, BackendSpec
 from scopert.errors import InternalError, NotFoundError, OpError, UnavailableError
 from scopert.graph.opdef import find_op
+from scopert.program.ir import BAGS
 from scopert.public import public
 
 GROUP = "scopert.backends"
@@ -143,9 +144,7 @@ class _Registry:
             usable = any(row.name == asked and row.reason is None for row in rows)
             return BackendReport(tuple(rows), asked if usable else None, f"{VARIABLE}={asked}")
         used = next((row for row in rows if row.reason is None and row.priority >= 0), None)
-        return BackendReport(
-            tuple(rows), used.name if used else None, "the highest priority of those that can be used"
-        )
+        return BackendReport(tuple(rows), used.name if used else None, "the highest priority of those that can be used")
 
     def choose(self, name: str | None) -> str:
         """The backend of this name, or the default one; raises if a named one cannot be used."""
@@ -213,7 +212,7 @@ def _probe(spec: BackendSpec) -> str | None:
 def _open(spec: BackendSpec, device: int) -> Backend:
     try:
         backend = spec.open(device)
-        unknown = [kernel.op for kernel in backend.kernels() if find_op(kernel.op) is None]
+        unknown = [kernel.op for kernel in backend.kernels() if find_op(kernel.op) is None and kernel.op not in BAGS]
     except OpError:
         raise
     except Exception as error:  # whatever a foreign package raises
@@ -283,4 +282,3 @@ def backend_report() -> BackendReport:
 def forget_backends() -> None:
     """Looks for plug-ins anew, as at the start of the process."""
     _registry.forget()
-

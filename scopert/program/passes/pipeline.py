@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from scopert.program.collector import collector_rests
 from scopert.program.ir import Program, Shape
+from scopert.program.passes.bags import Bags
 from scopert.program.passes.base import Pass, run_passes
 from scopert.program.passes.branches import Branches
 from scopert.program.passes.cse import Cse
@@ -25,6 +26,7 @@ PIPELINE: tuple[Pass, ...] = (
     Cse(),
     Simplify(),
     Branches(),
+    Bags(),
     Dead(),
     Fuse(),
     Join(),
@@ -34,11 +36,11 @@ PIPELINE: tuple[Pass, ...] = (
 
 #: For devices with memory of their own, which compute much faster than they read.
 DEVICE_PIPELINE: tuple[Pass, ...] = tuple(
-    Fuse(costly=True, maps=32) if isinstance(step, Fuse) else step for step in PIPELINE
+    Fuse(costly=True, maps=32) if isinstance(step, Fuse) else step for step in PIPELINE if not isinstance(step, Bags)
 )
 
 #: Without FUSED steps, for backends that do not run them and sessions that do not want them.
-UNFUSED: tuple[Pass, ...] = tuple(step for step in PIPELINE if not isinstance(step, Fuse | Join))
+UNFUSED: tuple[Pass, ...] = tuple(step for step in PIPELINE if not isinstance(step, Bags | Fuse | Join))
 
 
 def optimised(program: Program, shapes: Sequence[Shape], passes: Sequence[Pass] = UNFUSED) -> Program:
