@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from scopert.backend import FUSED, LOOP, READ, TOGETHER, WRITES, Program, Step, Value
+from scopert.backend import FUSED, LOOP, READ, TOGETHER, WRITES, Fused, Program, Step, Value
+from scopert_numpy.accumulate import adding_product, can_add, is_plain_sum
 from scopert_numpy.blocked import Blocked
 from scopert_numpy.bound import Call, Scratch
 from scopert_numpy.call_list import CallList, Given, Operand, Part
@@ -57,6 +59,11 @@ class CallRows:
         self._before: list[Row] = []
         self._parts: list[Part] = []
         self._copies: dict[int, np.ndarray] = {}
+        # By slot, the part that fills it.
+        self._made_by: dict[int, int] = {}
+        self._uses = Counter(self._wanted)
+        for step in program.steps:
+            self._uses.update((*step.inputs, *step.guards))
 
     def _is_static(self, slot: int) -> bool:
         return _static(self._program.values[slot]) is not None
@@ -133,6 +140,9 @@ class CallRows:
         outside = [slot for slot, operand in zip(step.inputs, found, strict=True) if operand is None]
         if not all(map(self._can_copy, outside)):
             return False
+        if self._summed(step, places[0], found):
+            self._made(step.outputs[0], filled)
+            return True
         bind = self._binding(step, row, places)
         if bind is None:
             return False
@@ -143,10 +153,51 @@ class CallRows:
         operands = [
             self._copies[slot] if operand is None else operand for slot, operand in zip(step.inputs, found, strict=True)
         ]
-        self._parts.append(Part(step, operands, bind))
         for slot in step.outputs:
+            self._made_by[slot] = len(self._parts)
             self._made(slot, filled)
+        self._parts.append(Part(step, operands, bind))
         return True
+
+    def _summed(self, step: Step, place: Any, operands: Sequence[Operand | None]) -> bool:
+        """Makes products of the list add to what there is, where a step is the sum of them and of one array at most.
+
+        The sum stands where that array stands, or where the first product does.
+        """
+        body = step.body
+        if not isinstance(body, Fused) or len(step.outputs) != 1 or not is_plain_sum(body):
+            return False
+        products = sorted([slot for slot in step.inputs if self._is_product(slot)], key=self._made_by.__getitem__)
+        terms = [slot for slot in step.inputs if slot not in products]
+        if not products or len(terms) > 1 or len(set(step.inputs)) != len(step.inputs):
+            return False
+        target: Operand | None = self._views[products[0]]
+        first = self._made_by[products[0]]
+        if terms:
+            target = operands[step.inputs.index(terms[0])]
+            # The sum takes the term's memory: who wants that besides steps wants the sum.
+            if not isinstance(target, np.ndarray) or target.ctypes.data != place.ctypes.data:
+                return False
+            if self._uses[terms[0]] - (terms[0] in self._wanted) != 1 or self._made_by.get(terms[0], -1) >= first:
+                return False
+        if not isinstance(target, np.ndarray) or target.dtype != place.dtype or target.size != place.size:
+            return False
+        for slot in products if terms else products[1:]:
+            part = self._parts[self._made_by[slot]]
+            part.bind = _adding(part.step, target.reshape(self._views[slot].shape))
+        moves = target.ctypes.data != place.ctypes.data
+        self._made_by[step.outputs[0]] = len(self._parts)
+        copy: list[Call] = [(np.copyto, (place, target.reshape(place.shape)))] if moves else []
+        self._parts.append(Part(step, (), lambda _: copy))
+        return True
+
+    def _is_product(self, slot: int) -> bool:
+        """Whether a slot is a product of two matrices that the list makes, for one use, and adding it pays."""
+        number = self._made_by.get(slot)
+        if number is None or self._uses[slot] != 1:
+            return False
+        step, place = self._parts[number].step, self._views.get(slot)
+        return step.op == "MatMul" and place is not None and can_add(place.dtype)
 
     def _can_copy(self, slot: int) -> bool:
         value = self._program.values[slot]
@@ -201,7 +252,7 @@ class CallRows:
             calls = CallList(self._parts, tuple(lasting), tuple(self._copies.values()))
             self._materialise(tuple(self._copies))
             self._rows.append((calls, (*lasting, *self._copies), (), False, (), self._parts[0].step))
-        self._before, self._parts, self._copies = [], [], {}
+        self._before, self._parts, self._copies, self._made_by = [], [], {}, {}
 
     def end_part(self, copies: Sequence[tuple[int, int]]) -> list[Row]:
         """The rows of a part of the program; at its end, slots are copied to the places of others."""
@@ -213,6 +264,21 @@ class CallRows:
             self._rows.append((copy, inputs, (), False, (), self._program.steps[0]))
         rows, self._rows = self._rows, []
         return rows
+
+
+def _adding(step: Step, target: Any) -> Callable[[list[Any]], list[Call]]:
+    """What makes the calls of a product that adds to what is at `target`."""
+    transposed = step.origin.attrs["transpose_a"], step.origin.attrs["transpose_b"]
+
+    def bind(inputs: list[Any]) -> list[Call]:
+        left, right = [array.T if turned else array for array, turned in zip(inputs, transposed, strict=True)]
+        call = adding_product(left, right, target)
+        if call is not None:
+            return [call]
+        made = np.empty_like(target)
+        return [(np.matmul, (left, right, made)), (np.add, (target, made, target))]
+
+    return bind
 
 
 def _part(shown: Callable[[Any], Any], number: int, before: Callable[[Any], Any] | None) -> Callable[[Any], Any]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from scopert.backend import READ, Fused, Program, Step, Value
+from scopert_numpy.accumulate import is_plain_sum
 from scopert_numpy.handed_out import HandedOut
 from scopert_numpy.into_places import copier
 from scopert_numpy.native.dispatch import Dispatcher, dispatcher, knows_arrays
@@ -22,7 +23,6 @@ from scopert_numpy.native.step_jobs import (
     copy_job,
     given_place,
     is_movable,
-    is_plain_sum,
 )
 from scopert_numpy.steps import SHOWS, Binder, Row
 from scopert_numpy.straight import ANY, LASTING, ROW, Straight, chunks_for

@@ -7,6 +7,7 @@ import pytest
 from backends.test_straights import cell, plain_session, rows_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scopert_numpy.accumulate import adding_product, can_add
 from scopert_numpy.bound import Scratch
 from scopert_numpy.call_list import CallList
 
@@ -158,3 +159,56 @@ def test_scratch_keeps_what_was_taken():
     first[:], third[:] = 1.0, 2.0
     assert (first == 1.0).all()
     assert first.ctypes.data % 64 == third.ctypes.data % 64 == 0
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex64])
+@pytest.mark.parametrize("turned", [(False, False), (True, False), (False, True), (True, True)])
+@pytest.mark.parametrize(("rows", "summed", "columns"), [(5, 3, 4), (1, 7, 1), (6, 1, 2), (1, 1, 1), (33, 20, 65)])
+def test_products_add_to_what_is_there(dtype, turned, rows, summed, columns):
+    rng = np.random.RandomState(rows)
+    left, right = (
+        (rng.standard_normal(shape[::-1] if flag else shape) + 0).astype(dtype)
+        for shape, flag in zip([(rows, summed), (summed, columns)], turned, strict=True)
+    )
+    left, right = (x.T if flag else x for x, flag in zip((left, right), turned, strict=True))
+    out = rng.standard_normal((rows, columns)).astype(dtype)
+    expected = out + left @ right
+    call = adding_product(left, right, out)
+    assert (call is None) == (dtype is np.complex64 or not can_add(np.dtype(dtype)))
+    if call is not None:
+        function, arguments = call
+        function(*arguments)
+        np.testing.assert_allclose(out, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_parts_of_arrays_are_factors_and_others_are_not():
+    whole = np.arange(64, dtype=np.float64).reshape(8, 8)
+    out = np.zeros((3, 3))
+    if not can_add(out.dtype):
+        pytest.skip("NumPy's BLAS is not known here")
+    function, arguments = adding_product(whole[2:5, 1:5], whole[:4, 5:], out)
+    function(*arguments)
+    np.testing.assert_allclose(out, whole[2:5, 1:5] @ whole[:4, 5:])
+    assert adding_product(whole[:3, ::2], whole[:4, :3], out) is None
+    assert adding_product(whole[:3, 3::-1], whole[:4, :3], out) is None
+    assert adding_product(whole[:3, :4], whole[:4, :3], whole[:3, :3]) is None
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+@pytest.mark.parametrize("with_term", [False, True])
+def test_sums_of_products(count, with_term):
+    xs = [tf.placeholder(tf.float32, [4, 6]) for _ in range(count)]
+    ys = [tf.tanh(x[:, :3]) for x in xs]
+    products = [tf.matmul(tf.sin(x), y, transpose_a=True) for x, y in zip(xs, ys, strict=True)]
+    terms = products + ([tf.exp(tf.concat(ys, 0)[:1] * tf.ones([6, 1]))] if with_term else [])
+    total = tf.add_n(terms) if len(terms) > 1 else terms[0]
+    result = tf.tanh(total * 0.1)
+    rng = np.random.RandomState(count)
+    feeds = {x: rng.standard_normal((4, 6)).astype(np.float32) for x in xs}
+    with tf.Session() as sess, plain_session() as plain:
+        for _ in range(3):
+            np.testing.assert_allclose(sess.run(result, feeds), plain.run(result, feeds), rtol=1e-5, atol=1e-6)
+        # A product that somebody else wants as well is made.
+        both = [result, products[0]]
+        for made, expected in zip(sess.run(both, feeds), plain.run(both, feeds), strict=True):
+            np.testing.assert_allclose(made, expected, rtol=1e-5, atol=1e-6)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from scopert.backend import FUSED, Fused, Step
+from scopert.backend import FUSED, Step
 from scopert_numpy.native.dispatch import rates
 from scopert_numpy.native.engine import Job, Operand
 from scopert_numpy.native.moves import GRAIN, copy_table, moves
@@ -287,21 +287,6 @@ def added_to(job: Job, target: Place) -> Job:
     """The job of a product, which adds its result to what is at `target`."""
     table: Any = (*job.table[:2], target, *job.table[3:-1], 1)
     return replace(job, table=table)
-
-
-def is_plain_sum(body: Fused) -> bool:
-    """Whether a body is the sum of whole arrays of one size, each taken once, and nothing else."""
-    whole = tuple([prod(body.extents[k + 1 :]) if n > 1 else 0 for k, n in enumerate(body.extents)])
-    accesses = [*body.loads, *[store.access for store in body.stores]]
-    if len(body.loads) < 2 or any(access.offset or not _is_whole(access.strides, whole) for access in accesses):
-        return False
-    used = [arg for node in body.nodes for arg in node.args]
-    adds = all(node.op == ("add" if node.args else "load") for node in body.nodes)
-    return adds and sorted(used) == list(range(len(body.nodes) - 1)) and body.stores[0].node == len(body.nodes) - 1
-
-
-def _is_whole(strides: Sequence[int], whole: Sequence[int]) -> bool:
-    return all(own == other for own, other in zip(strides, whole, strict=True) if other)
 
 
 #: Ops whose jobs are products.
