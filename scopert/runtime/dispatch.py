@@ -1,4 +1,4 @@
-"""One lowered program, compiled anew for each set of fed shapes."""
+"""One lowered program, compiled anew for each set of fed shapes, and for the values that decide its branches."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from scopert.backend import Executable, Program, ShapesChanged, TraceRow
 from scopert.program.passes.base import Pass
+from scopert.program.passes.decide import deciding_feeds, with_values
 from scopert.program.passes.pipeline import UNFUSED, optimised
 
 _LOG = logging.getLogger("scopert")
@@ -19,11 +22,14 @@ KEPT = 16
 #: After so many compilations of one program, its feeds are taken to have ever new shapes.
 LARGEST_COUNT = 64
 
-Signature = tuple[tuple[int, ...], ...]
+#: The shapes of the feeds; then, of those that decide branches, the values (None where that is not known).
+Signature = tuple[Any, ...]
 
 
 class ShapeDispatch:
     """An executable that picks, or makes, the one for the shapes that are fed.
+
+    So it does for truth values that branches depend on (whether a model is trained, say): each program has one branch.
 
     Parameters
     ----------
@@ -41,6 +47,7 @@ class ShapeDispatch:
         self._program = program
         self._compile = compile_program
         self._passes = passes
+        self._deciding = deciding_feeds(program)
         self._lock = threading.RLock()
         self._found: OrderedDict[Signature, Executable] = OrderedDict()
         self._count = 0
@@ -50,7 +57,7 @@ class ShapeDispatch:
 
     def run(self, feeds: Sequence[Any], trace: list[TraceRow] | None = None) -> list[Any]:
         """Runs once."""
-        signature = tuple([getattr(value, "shape", ()) for value in feeds])
+        signature = self.signature(feeds)
         latest, executable = self._latest
         if signature != latest:
             executable = self._executable(signature)
@@ -64,11 +71,23 @@ class ShapeDispatch:
 
     def for_feeds(self, feeds: Sequence[Any]) -> Executable:
         """The executable for feeds of these shapes."""
-        return self._executable(tuple([getattr(value, "shape", ()) for value in feeds]))
+        return self._executable(self.signature(feeds))
+
+    def signature(self, feeds: Sequence[Any]) -> Signature:
+        """What the program for feeds depends on."""
+        shapes: Signature = tuple([getattr(value, "shape", ()) for value in feeds])
+        if not self._deciding:
+            return shapes
+        found = [feeds[position] for position in self._deciding]
+        is_one = [isinstance(value, np.ndarray | np.generic) and not value.ndim for value in found]
+        return shapes + tuple([bool(value) if one else None for value, one in zip(found, is_one, strict=True)])
 
     def program_for(self, signature: Signature) -> Program:
-        """The program that runs for feeds of these shapes."""
-        return optimised(self._program, signature, self._passes)
+        """The program that runs for such feeds."""
+        program, count = self._program, len(self._program.feeds)
+        decisions = zip(self._deciding, signature[count:], strict=True)
+        values = {program.feeds[k]: np.bool_(value) for k, value in decisions if value is not None}
+        return optimised(with_values(program, values) if values else program, signature[:count], self._passes)
 
     def _executable(self, signature: Signature) -> Executable:
         with self._lock:

@@ -12,6 +12,7 @@ from scopert.program.passes.base import Pass, run_passes
 from scopert.program.passes.branches import Branches
 from scopert.program.passes.cse import Cse
 from scopert.program.passes.dead import Dead
+from scopert.program.passes.decide import Decide
 from scopert.program.passes.fold import Fold
 from scopert.program.passes.fuse import Fuse
 from scopert.program.passes.order import Order
@@ -23,6 +24,7 @@ from scopert.program.passes.together import Join
 #: What a program goes through once its feeds have shapes; `Specialise` comes before them.
 PIPELINE: tuple[Pass, ...] = (
     Fold(),
+    Decide(),
     Cse(),
     Simplify(),
     Branches(),
