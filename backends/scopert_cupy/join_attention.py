@@ -20,9 +20,10 @@ from scopert.program.passes.dead import Dead
 from scopert.program.passes.place import Place
 from scopert_cupy.attention_body import Scores, body_of, divided, is_gradient_of, softmax_of
 from scopert_cupy.device import Facts, nothing
-from scopert_cupy.emitters.attention import OPERATION, OPS, STARTS
+from scopert_cupy.emitters.attention import ENDS, OPERATION, OPS, STARTS
 from scopert_cupy.emitters.copying import row_major
 from scopert_cupy.emitters.source import shape_of
+from scopert_cupy.going import Going, beside, turned
 from scopert_cupy.lying import Lying, lying
 from scopert_cupy.operation import Attention, AttentionGradient, Tensor
 
@@ -258,19 +259,22 @@ class _Joining:
     def _join(self, forward: _Forward, backward: _Backward | None) -> None:
         """Puts one step in the place of all of it, and one in that of its gradient, if the library computes both."""
         scores, second = forward.scores, forward.second
-        operands = [self._operand(slot, forward.shape) for slot in (forward.q, forward.k, forward.v)]
-        o, turn = self._result(forward.o, forward.shape)
+        operands = [self._operand(slot) for slot in (forward.q, forward.k, forward.v)]
+        going = turned(self._program, forward.o, self._used, self._is_free)
+        o = self._tensor(forward.o, going.strides)
         bias = None if scores.bias is None else self._bias(forward, scores.bias)
         if scores.bias is not None and bias is None:
             return
         q, k, v = [tensor for _, tensor in operands]
         added = None if bias is None else bias[0]
         made = Attention(q, k, v, o, scores.scale, scores.causal, added, backward is not None)
-        results: list[tuple[Tensor, Step | None]] = []
+        results: list[Going] = []
         if backward is not None:
-            at_do, do = self._operand(backward.to_v.inputs[1], forward.shape)
-            results = [self._result(step.outputs[0], forward.shape) for step in backward.results]
-            back = AttentionGradient(made, do, *[tensor for tensor, _ in results])
+            at_do, do = self._operand(backward.to_v.inputs[1])
+            slots = [step.outputs[0] for step in backward.results]
+            results = self._results(slots)
+            tensors = [self._tensor(slot, each.strides) for slot, each in zip(slots, results, strict=True)]
+            back = AttentionGradient(made, do, *tensors)
             if not self._facts.computes(back):
                 return
         if not self._facts.computes(made):
@@ -278,18 +282,17 @@ class _Joining:
         given = [place for place, _ in operands]
         if bias is not None:
             given.append(Lying(self._added(forward, *bias), 0, ()))
-        outputs = [_slot(second, turn)]
+        outputs = [going]
         if backward is not None:
             kept = self._statistics(forward)
-            outputs.append(kept)
-            inputs = [*given, Lying(outputs[0], 0, ()), at_do, Lying(kept, 0, ())]
-            slots = [_slot(step, turned) for step, (_, turned) in zip(backward.results, results, strict=True)]
+            outputs.append(Going(kept, 0, ()))
+            inputs = [*given, Lying(going.slot, 0, ()), at_do, Lying(kept, 0, ())]
             first = min((backward.to_softmax, backward.to_v), key=lambda step: self._at[id(step)])
-            self._replace(first, backward.to_v, OPS[1], inputs, slots, back)
+            self._replace(first, backward.to_v, OPS[1], inputs, results, back)
             self.gone.update(id(step) for step in backward.steps if step is not first)
         self._replace(second, second, OPS[0], given, outputs, made)
         self.gone.update((id(forward.first), id(forward.softmax)))
-        self.gone.update(id(turned) for turned in (turn, *[turned for _, turned in results]) if turned is not None)
+        self.gone.update(id(step) for each in (going, *results) for step in each.saved)
 
     def _statistics(self, forward: _Forward) -> int:
         """The slot of what the gradient computes the softmax from again."""
@@ -298,47 +301,48 @@ class _Joining:
         return slot
 
     def _replace(
-        self, where: Step, origin: Step, op: str, inputs: Sequence[Lying], outputs: Sequence[int], operation: Any
+        self, where: Step, origin: Step, op: str, inputs: Sequence[Lying], outputs: Sequence[Going], operation: Any
     ) -> None:  # fmt: skip
-        starts = tuple([place.start * self.values[place.slot].dtype.base.np.itemsize for place in inputs])
-        attrs = {**origin.origin.attrs, OPERATION: operation, STARTS: starts}
+        def begins(place: Lying | Going) -> int:
+            return place.start * int(self.values[place.slot].dtype.base.np.itemsize)
+
+        made = list(dict.fromkeys([place.slot for place in outputs]))
+        ends = tuple([(made.index(place.slot), begins(place)) for place in outputs])
+        starts = tuple([begins(place) for place in inputs])
+        attrs = {**origin.origin.attrs, OPERATION: operation, STARTS: starts, ENDS: ends}
         self.replaced[id(where)] = replace(
-            origin, op=op, inputs=tuple([place.slot for place in inputs]), outputs=tuple(outputs),
+            origin, op=op, inputs=tuple([place.slot for place in inputs]), outputs=tuple(made),
             origin=replace(origin.origin, attrs=attrs), kernel=None,
         )  # fmt: skip
 
-    def _operand(self, slot: int, shape: tuple[int, int, int, int]) -> tuple[Lying, Tensor]:
+    def _operand(self, slot: int) -> tuple[Lying, Tensor]:
         """Where an operand lies, as far back as its rows are whole and aligned there."""
-        value = self.values[slot]
-        size, stored = value.dtype.base.np.itemsize, shape_of(value)
         for place in lying(self._program, slot, self._made, self._facts):
-            *outer, last = place.strides
-            if last == 1 and not any(number * size % _ALIGNMENT for number in (place.start, *outer)):
-                return place, self._tensor(stored, place.strides, shape, value)
-        return Lying(slot, 0, row_major(stored)), self._tensor(stored, row_major(stored), shape, value)
+            if self._is_aligned(place, slot):
+                return place, self._tensor(slot, place.strides)
+        place = Lying(slot, 0, row_major(shape_of(self.values[slot])))
+        return place, self._tensor(slot, place.strides)
 
-    def _result(self, slot: int, shape: tuple[int, int, int, int]) -> tuple[Tensor, Step | None]:
-        """How a result lies: as what it is transposed to, if that is all that it is used for; and that step."""
+    def _results(self, slots: Sequence[int]) -> list[Going]:
+        """Where results go: beside each other into one array, or each by itself."""
+        together = beside(self._program, slots, self._used, self._is_free)
+        if together is not None and all(self._is_aligned(going, slots[0]) for going in together):
+            return together
+        return [turned(self._program, slot, self._used, self._is_free) for slot in slots]
+
+    def _is_aligned(self, place: Going | Lying, slot: int) -> bool:
+        """Whether a library takes it: rows are whole, and all of them begin at a multiple of some bytes."""
+        size = self.values[slot].dtype.base.np.itemsize
+        *outer, last = place.strides
+        return last == 1 and not any(number * size % _ALIGNMENT for number in (place.start, *outer))
+
+    def _tensor(self, slot: int, strides: tuple[int, ...]) -> Tensor:
+        """A value with these strides, as the library says it."""
         value = self.values[slot]
-        stored = shape_of(value)
-        users = self._used(slot)
-        turn = users[0] if len(users) == 1 else None
-        if turn is not None and turn.op == "Transpose" and self._is_free(turn):
-            order = self._program.constants.get(turn.inputs[1])
-            if order is not None and int(order[-1]) == len(stored) - 1:
-                after = row_major([stored[int(k)] for k in order])
-                strides = [0] * len(stored)
-                for place, axis in enumerate(order):
-                    strides[int(axis)] = after[place]
-                return self._tensor(stored, tuple(strides), shape, value), turn
-        return self._tensor(stored, row_major(stored), shape, value), None
-
-    def _tensor(
-        self, stored: tuple[int, ...], strides: tuple[int, ...], shape: tuple[int, int, int, int], value: Value
-    ) -> Tensor:  # fmt: skip
-        if len(stored) == 3:  # one head
-            stored, strides = (stored[0], 1, *stored[1:]), (strides[0], strides[0], *strides[1:])
-        return Tensor(stored, strides, value.dtype.base.name)
+        shape = shape_of(value)
+        if len(shape) == 3:  # one head
+            shape, strides = (shape[0], 1, *shape[1:]), (strides[0], strides[0], *strides[1:])
+        return Tensor(shape, strides, value.dtype.base.name)
 
     def _bias(self, forward: _Forward, number: int) -> tuple[Tensor, Fused, tuple[int, ...]] | None:
         """What is added to the scores, as the library walks it, and what makes it; None if it cannot."""
@@ -369,11 +373,6 @@ class _Joining:
         self.values.append(Value(slot, name, as_dtype(bias.dtype), bias.shape))
         self.before[id(forward.second)] = replace(forward.softmax, inputs=given, outputs=(slot,), body=body)
         return slot
-
-
-def _slot(step: Step, turn: Step | None) -> int:
-    """Where the result of a product goes: as what it is transposed to, if it is."""
-    return step.outputs[0] if turn is None else turn.outputs[0]
 
 
 def _behind_casts(body: Fused) -> Node:

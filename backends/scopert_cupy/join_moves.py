@@ -7,12 +7,11 @@ matrices, and put beside each other; without the pass every element of them is c
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import replace
 
 from scopert.backend import LOOP, READ, READS, VIEW, Access, Program, Step
 from scopert.program.passes.place import Place
-from scopert_cupy.emitters.copying import row_major
+from scopert_cupy.emitters.copying import enumerated, row_major
 from scopert_cupy.emitters.joining_moves import OP, PIECES, Piece
 
 _Shape = tuple[int, ...]
@@ -40,9 +39,7 @@ def join_moves(program: Program, place: bool = True) -> Program:
     return Place()(after) if place else after
 
 
-def _joined(
-    program: Program, step: Step, made: dict[int, Step], uses: Counter[int]
-) -> tuple[Step, list[Step]] | None:
+def _joined(program: Program, step: Step, made: dict[int, Step], uses: Counter[int]) -> tuple[Step, list[Step]] | None:
     """The concatenation of what its inputs were made from, and the steps that it does the work of."""
     shape, axis = _static(program, step.outputs[0]), program.constants.get(step.inputs[-1])
     if shape is None or axis is None:
@@ -58,7 +55,7 @@ def _joined(
         assert stored is not None
         order = order or tuple(range(len(stored)))
         extents = tuple([stored[k] for k in order])
-        to = _over(extents, own, strides)
+        to = enumerated(extents, own, strides)
         if to is None:
             return None
         of = row_major(stored)
@@ -100,21 +97,6 @@ def _static(program: Program, slot: int) -> _Shape | None:
     shape = program.values[slot].shape
     found = None if shape is None else tuple([size for size in shape if size])
     return found if found is not None and shape is not None and len(found) == len(shape) else None
-
-
-def _over(extents: Sequence[int], shape: _Shape, strides: _Shape) -> _Shape | None:
-    """Strides along `extents`, which enumerate an array of `shape` with these strides; None if none do."""
-    found: list[int] = []
-    rest = list(extents)
-    for size, stride in zip(reversed(shape), reversed(strides), strict=True):
-        while size > 1:
-            if not rest or size % rest[-1]:
-                return None
-            found.append(stride)
-            stride *= rest[-1]
-            size //= rest.pop()
-    found += [0] * len(rest)
-    return tuple(reversed(found)) if all(size == 1 for size in rest) else None
 
 
 __all__ = ["join_moves"]

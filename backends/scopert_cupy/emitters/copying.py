@@ -53,6 +53,23 @@ def row_major(shape: Sequence[int]) -> tuple[int, ...]:
     return tuple(strides)
 
 
+def enumerated(
+    extents: Sequence[int], shape: Sequence[int], strides: Sequence[int]
+) -> tuple[int, ...] | None:  # fmt: skip
+    """Strides along `extents`, which enumerate an array of `shape` with these strides; None if none do."""
+    found: list[int] = []
+    rest = list(extents)
+    for size, stride in zip(reversed(shape), reversed(strides), strict=True):
+        while size > 1:
+            if not rest or size % rest[-1]:
+                return None
+            found.append(stride)
+            stride *= rest[-1]
+            size //= rest.pop()
+    found += [0] * len(rest)
+    return tuple(reversed(found)) if all(size == 1 for size in rest) else None
+
+
 def stand_in(shape: Sequence[int]) -> Any:
     """A NumPy array of bytes of which views can be made, to see where their elements lie; nobody may read it.
 

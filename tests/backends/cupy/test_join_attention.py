@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scopert_cupy.attention_body import divided
 from scopert_cupy.backend import CupyBackend
-from scopert_cupy.emitters.attention import OPERATION, STARTS
+from scopert_cupy.emitters.attention import ENDS, OPERATION, STARTS
 from scopert_cupy.host import attending, operations
 from scopert_cupy.host.device import HostDevice
 from scopert_cupy.join_attention import join_attention
@@ -228,9 +228,47 @@ def test_what_the_library_is_told(mask: str) -> None:
     assert forward == Attention(part, part, part, whole, forward.scale, mask != "none", None, True)
     assert forward.scale == pytest.approx(8**-0.5)
     # The gradient of the result is made as it is read: turned by the step that squares.
-    assert backward == AttentionGradient(forward, replace(whole, strides=(512, 128, 8, 1)), whole, whole, whole)
+    assert backward == AttentionGradient(forward, replace(whole, strides=(512, 128, 8, 1)), part, part, part)
     steps = [step for step in program.steps if OPERATION in step.origin.attrs]
     assert [step.origin.attrs[STARTS] for step in steps] == [(0, 64, 128), (0, 64, 128, 0, 0, 0)]
+    assert [step.origin.attrs[ENDS] for step in steps] == [((0, 0), (1, 0)), ((0, 0), (0, 64), (0, 128))]
+    assert "ConcatV2" not in {step.op for step in program.steps}
+
+
+@pytest.mark.parametrize("axis", [0, 2])
+def test_gradients_are_written_where_they_are_put_together(axis: int, use: Any) -> None:
+    """Of a product whose axes say which of the three a column belongs to."""
+    shape = [2, LENGTH, 4, 8]
+    shape.insert(axis, 3)
+    x = tf.placeholder(tf.float32, shape)
+    q, k, v = [tf.transpose(part, [0, 2, 1, 3]) for part in tf.unstack(tf.cast(x, tf.bfloat16), axis=axis)]
+    joined = tf.matmul(tf.nn.softmax(_scale(tf.matmul(q, k, transpose_b=True))), v)
+    (gradient,) = tf.gradients(_loss(joined), [x])
+    program = _program([gradient], [x])
+    assert not {"Pack", "Transpose", "Unpack"} & {step.op for step in program.steps}
+    _, backward = _operations(program)
+    row = 96 if axis else 32
+    assert backward.dq == backward.dk == backward.dv == Tensor((2, 4, LENGTH, 8), (LENGTH * row, 8, row, 1), "bfloat16")
+    results = []
+    for library in (True, False):
+        use(library)
+        results.append(_values([gradient], x)[0][0])
+    np.testing.assert_allclose(*results, rtol=0.03, atol=0.03 * np.abs(results[1]).max())
+
+
+def test_gradients_that_are_not_all_put_together_are_apart() -> None:
+    given = [tf.placeholder(tf.bfloat16, [2, LENGTH, 4, 8]) for _ in range(3)]
+    q, k, v = [tf.transpose(each, [0, 2, 1, 3]) for each in given]
+    joined = tf.matmul(tf.nn.softmax(tf.matmul(q, k, transpose_b=True)), v)
+    found = tf.gradients(tf.square(joined), given)
+    for put in (found[:2], [*found, found[0]], [*found, given[0]]):
+        ops = _ops([tf.concat(put, 2), found[2]], given)
+        assert "AttentionGradient" in ops
+        assert "ConcatV2" in ops
+    # Parts that begin in the middle of 16 bytes.
+    narrow = [tf.reshape(each, [2, LENGTH, 32]) for each in found]
+    assert "ConcatV2" in _ops([tf.concat([tf.zeros([2, LENGTH, 1], tf.bfloat16), *narrow], 2)], given)
+    assert "ConcatV2" not in _ops([tf.concat(narrow[::-1], 2)], given)
 
 
 BEFORE = """\

@@ -7,8 +7,11 @@ import textwrap
 
 import numpy as np
 import pytest
+from scopert_cupy.backend import CupyBackend
+from scopert_cupy.host.faulty import FaultyDevice
 
 import scopert as tf
+from scopert.runtime import backends
 from scopert.runtime.backends import forget_backends
 
 
@@ -183,6 +186,24 @@ def test_products_that_fail(device):
         with pytest.raises(tf.errors.InternalError, match="gemm: refused"):
             session.run(c, feeds)
         assert (session.run(c, feeds) == np.eye(4)).all()
+
+
+def test_operations_of_a_library_that_fail(monkeypatch):
+    device = FaultyDevice(library=True)
+    monkeypatch.setitem(backends._registry._opened, ("cupy", 0), CupyBackend(device))
+    x, w = tf.placeholder(tf.float32, [1, 5, 5, 2]), tf.ones([3, 3, 2, 4])
+    y = tf.nn.conv2d(x, w, 1, "SAME")
+    feeds = {x: np.ones([1, 5, 5, 2])}
+    with tf.Session(backend="cupy") as session:
+        device.arm("plan_operation")
+        with pytest.raises(tf.errors.InternalError, match="plan_operation"):
+            session.run(y, feeds)
+        device.arm("operate")
+        with pytest.raises(tf.errors.InternalError, match="operate: refused"):
+            session.run(y, feeds)
+        for _ in range(3):
+            assert (session.run(y, feeds)[0, 1:4, 1:4] == 18).all()
+        assert "cudnn" in str(session.executable(y, feeds))
 
 
 def test_interrupted_runs_leave_the_session_usable(program):
