@@ -14,6 +14,7 @@ from scopert_numpy.native.engine import Job
 from scopert_numpy.native.iterate import KINDS, Iterations
 from scopert_numpy.native.step_jobs import PRODUCTS, Place, copy_job, given_place
 from scopert_numpy.steps import Binder, Row
+from scopert_numpy.straight_draft import Draft, copied_variables
 from scopert_numpy.straight_rows import StraightRows, static_shape
 
 _SWITCHES = frozenset({"Switch", "RefSwitch"})
@@ -140,7 +141,7 @@ class LoopRows(StraightRows):
         if conditions != self._conditions:
             # What is computed under a condition must not become part of what is computed without it.
             self._note()
-            self._made_by = {}
+            self._draft.made_by = {}
             self._conditions = conditions
         if step.op in _SWITCHES:
             done = self._switch(step)
@@ -203,12 +204,12 @@ class LoopRows(StraightRows):
     def _add(self, step: Step, jobs: list[Any], conditions: Conditions) -> None:
         """Adds jobs that run under certain conditions."""
         self._note()
-        self._parts.append((step, jobs))
+        self._draft.parts.append((step, jobs))
         self._under.append(conditions)
 
     def _note(self) -> None:
         """Notes what conditions the jobs have that were made last."""
-        self._under += [self._conditions] * (len(self._parts) - len(self._under))
+        self._under += [self._conditions] * (len(self._draft.parts) - len(self._under))
 
     def _index(self, slot: int) -> Place | None:
         """Where a number of an element is, at an address that stays the same."""
@@ -380,9 +381,12 @@ class LoopRows(StraightRows):
         """
         self._note()
         self._conditions = ()
-        if any(source in self._alive for _, source in copies) or self._copy_variables(copies):
+        copied = copied_variables(copies, self._places, self._views, self._jobs.chunks)
+        if copied is None or any(source in self._alive for _, source in copies):
             raise NoIterationsError("the next value of a variable has to be copied by the interpreter")
+        if copied:
+            self._draft.parts.append((self._program.steps[0], copied))
         self._note()
-        made = [(step, under, list(jobs)) for (step, jobs), under in zip(self._parts, self._under, strict=True)]
-        self._parts, self._under, self._made_by = [], [], {}
+        made = [(step, under, list(jobs)) for (step, jobs), under in zip(self._draft.parts, self._under, strict=True)]
+        self._draft, self._under = Draft(), []
         return made

@@ -9,23 +9,21 @@ from typing import Any
 
 import numpy as np
 
-from scopert.backend import READ, Fused, Program, Step, Value
-from scopert_numpy.accumulate import is_plain_sum
+from scopert.backend import READ, Program, Step, Value
 from scopert_numpy.handed_out import HandedOut
 from scopert_numpy.into_places import copier
 from scopert_numpy.native.dispatch import Dispatcher, dispatcher, knows_arrays
 from scopert_numpy.native.engine import Job
 from scopert_numpy.native.step_jobs import (
-    PRODUCTS,
     Place,
     StepJobs,
-    added_to,
     copy_job,
     given_place,
     is_movable,
 )
 from scopert_numpy.steps import SHOWS, Binder, Row
-from scopert_numpy.straight import ANY, LASTING, ROW, Straight, chunks_for
+from scopert_numpy.straight import LASTING, ROW, chunks_for
+from scopert_numpy.straight_draft import Draft, copied_variables
 from scopert_numpy.threads import pool
 
 _KINDS = "biufc"
@@ -61,10 +59,7 @@ class StraightRows:
         self._virtual: dict[int, Row] = {}
         # What is known of given arrays.
         self._kinds = dict.fromkeys(lasting, LASTING)
-        # The straight that is being made: what has to run before it, its parts, what it makes anew.
-        self._before: list[Row] = []
-        self._parts: list[tuple[Step, list[Job]]] = []
-        self._fresh: list[tuple[int, Callable[[], Any]]] = []
+        self._draft = Draft()
         for slot, array in program.constants.items():
             if array.dtype.kind in _KINDS:
                 self._places[slot] = Place(np.ascontiguousarray(array).reshape(array.shape))
@@ -80,10 +75,6 @@ class StraightRows:
         self._uses = Counter(self._wanted)
         for step in program.steps:
             self._uses.update(step.inputs)
-        # By slot, the part of the straight that is being made that fills it.
-        self._made_by: dict[int, int] = {}
-        # Whether it fills elements of arrays: until it has run nobody may look at arrays.
-        self._writes = False
 
     def _outside(self, slot: int) -> None:
         """Notes that rows fill a slot."""
@@ -103,7 +94,7 @@ class StraightRows:
             self.known[slot] = self._views[slot]
             self._places[slot] = Place(self._views[slot])
             filled.add(slot)
-            self._follow(step.inputs[0], step)
+            self._draft.follow(step.inputs[0], step)
             return True
         if step.op == "StackPopV2":
             return self._pop(step, row)
@@ -127,7 +118,7 @@ class StraightRows:
         slot = step.outputs[0]
         self._outside(slot)
         self._kinds[slot] = LASTING
-        self._before.append(row)
+        self._draft.before.append(row)
         return True
 
     def _pop(self, step: Step, row: Row) -> bool:
@@ -140,8 +131,8 @@ class StraightRows:
 
     def _read_element(self, step: Step, row: Row) -> bool:
         """What is read is an array from outside, if it can be read before the straight runs."""
-        output = step.outputs[0]
-        if self._writes or step.inputs[1] in self._made_by or static_shape(self._program.values[output]) is None:
+        output, draft = step.outputs[0], self._draft
+        if draft.writes or step.inputs[1] in draft.made_by or static_shape(self._program.values[output]) is None:
             return False
         self._outside(output)
         self._ahead(row)
@@ -151,7 +142,7 @@ class StraightRows:
         """The array gives memory before the straight runs, which fills it."""
         handle, index, slot, _ = step.inputs
         place, flow = self._places.get(slot), step.outputs[0]
-        if self._writes or index in self._made_by or place is None or flow in self._wanted:
+        if self._draft.writes or index in self._draft.made_by or place is None or flow in self._wanted:
             return False
         shape, dtype = place.view.shape, step.origin.attrs["T"]
 
@@ -160,7 +151,7 @@ class StraightRows:
 
         if not self._reserve(step, (handle, index), reserve, place):
             return False
-        self._writes = True
+        self._draft.writes = True
         zero = np.zeros((), np.float32)
         self._places[flow], self.known[flow] = Place(zero), zero
         return True
@@ -176,7 +167,7 @@ class StraightRows:
         self.known.append(None)
         self._kinds[memory] = ROW
         self._ahead((reserve, inputs, memory, True, (), step))
-        self._parts.append((step, [job]))
+        self._draft.parts.append((step, [job]))
         return True
 
     def _push(self, step: Step) -> bool:
@@ -192,7 +183,7 @@ class StraightRows:
 
         if not self._reserve(step, (handle,), reserve, place):
             return False
-        self._follow(slot, step)
+        self._draft.follow(slot, step)
         self._places[output] = place
         if place.slot is None:
             self.known[output] = place.view
@@ -237,14 +228,9 @@ class StraightRows:
                 else:
                     self._virtual[slot] = row
         if jobs:
-            self._parts.append((step, jobs))
-        self._follow(varying[0], step)
+            self._draft.parts.append((step, jobs))
+        self._draft.follow(varying[0], step)
         return True
-
-    def _follow(self, source: int, step: Step) -> None:
-        """The outputs of a step are ready when its source is."""
-        if source in self._made_by:
-            self._made_by.update(dict.fromkeys(step.outputs, self._made_by[source]))
 
     def _work(self, step: Step, filled: set[int]) -> bool:
         """A step that there are jobs for."""
@@ -267,15 +253,14 @@ class StraightRows:
                 new = self._handed.get(slot)
                 fresh.append((slot, partial(np.empty, shape, dtype) if new is None else new.new))
                 outputs.append(given_place(slot, shape, dtype))
-        jobs = self._summed(step, outputs)
+        jobs = self._draft.summed(
+            step, outputs, self._places, self._uses, self._wanted, self._jobs.chunks
+        )  # fmt: skip
         if jobs is None:
             jobs = self._jobs.make(step, [place for place in inputs if place is not None], outputs)
         if jobs is None:
             return False
-        for slot in step.outputs:
-            self._made_by[slot] = len(self._parts)
-        self._parts.append((step, jobs))
-        self._fresh += fresh
+        self._draft.add(step, jobs, fresh)
         for slot, place in zip(step.outputs, outputs, strict=True):
             self._places[slot] = place
             if slot in self._views:
@@ -291,44 +276,6 @@ class StraightRows:
     def _keeps(self, slot: int, shape: tuple[int, ...]) -> bool:
         """Whether memory of the frame's own is made for an output that has none in the workspace."""
         return shape == () and slot not in self._elsewhere
-
-    def _summed(self, step: Step, outputs: Sequence[Place]) -> list[Job] | None:
-        """The jobs of a sum of matrix products: each product adds to what there is; None if it is no such sum."""
-        body = step.body
-        if not isinstance(body, Fused) or len(outputs) != 1 or not is_plain_sum(body):
-            return None
-        terms = [slot for slot in step.inputs if not self._is_product(slot)]
-        products = sorted([slot for slot in step.inputs if slot not in terms], key=self._made_by.__getitem__)
-        if not products or len(terms) > 1 or len(set(step.inputs)) != len(step.inputs):
-            return None
-        first = self._made_by[products[0]]
-        if terms:
-            (term,) = terms
-            target = self._places[term]
-            here = target.slot is None and target.address == outputs[0].address and outputs[0].slot is None
-            # The sum takes the term's memory: who wants it besides steps wants the sum.
-            if not here or self._uses[term] - (term in self._wanted) != 1 or self._made_by.get(term, -1) >= first:
-                return None
-        else:
-            target = self._places[products[0]]
-        output = outputs[0]
-        for slot in products:
-            number = self._made_by[slot]
-            if terms or slot != products[0]:
-                maker, (job,) = self._parts[number]
-                self._parts[number] = (maker, [added_to(job, target)])
-        if output.slot is None and target.slot is None and output.address == target.address:
-            return []
-        copy = copy_job(target, output.part(output.view.reshape(target.view.shape)), self._jobs.chunks)
-        return None if copy is None else [copy]
-
-    def _is_product(self, slot: int) -> bool:
-        """Whether a slot is a matrix product of the straight that is being made, for one use."""
-        number = self._made_by.get(slot)
-        if number is None or self._uses[slot] != 1:
-            return False
-        step, jobs = self._parts[number]
-        return step.op in PRODUCTS and len(jobs) == 1 and step.outputs == (slot,)
 
     def _made(self, slot: int, filled: set[int]) -> None:
         self._places[slot] = Place(self._views[slot])
@@ -359,31 +306,21 @@ class StraightRows:
 
     def _ahead(self, row: Row) -> None:
         """A row that runs before the straight."""
-        self._materialise(row[1], self._before)
-        self._before.append(row)
+        self._materialise(row[1], self._draft.before)
+        self._draft.before.append(row)
 
     def _flush(self) -> None:
         """The row of the straight that is being made."""
-        self._rows += self._before
-        if self._parts:
-            fresh = {slot for slot, _ in self._fresh}
-            words = [word for _, jobs in self._parts for job in jobs for word in job.table]
-            words += [place for _, _, places in self._jobs.failed for place in places]
-            used = dict.fromkeys([word.slot for word in words if isinstance(word, Place)])
-            given = [slot for slot in used if slot is not None and slot not in fresh]
-            straight = Straight(
-                self._functions, self._workers, self._parts, [(slot, self._kinds.get(slot, ANY)) for slot in given],
-                self._fresh, self._jobs.failed,
-            )  # fmt: skip
-            self._jobs.failed.clear()
-            outputs = tuple([slot for slot, _ in self._fresh])
-            self._rows.append((straight, tuple(given), outputs, False, (), self._parts[0][0]))
-        self._before, self._parts, self._fresh, self._made_by = [], [], [], {}
-        self._writes = False
+        self._rows += self._draft.rows(self._functions, self._workers, self._kinds, self._jobs.failed)
+        self._jobs.failed.clear()
+        self._draft = Draft()
 
     def end_part(self, copies: Sequence[tuple[int, int]]) -> list[Row]:
         """The rows of a part of the program; at its end, slots are copied to the places of others."""
-        left = self._copy_variables(copies)
+        jobs = copied_variables(copies, self._places, self._views, self._jobs.chunks)
+        left = list(copies) if jobs is None else []  # all or none, in their order
+        if jobs:
+            self._draft.parts.append((self._program.steps[0], jobs))
         self._flush()
         self._materialise(sorted(self._wanted | {source for _, source in left}))
         if left:
@@ -392,35 +329,6 @@ class StraightRows:
             self._rows.append((copy, inputs, (), False, (), self._program.steps[0]))
         rows, self._rows = self._rows, []
         return rows
-
-    def _copy_variables(self, copies: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-        """Adds the jobs of copies between slots; returns the copies if there are no jobs for one of them."""
-        left: list[tuple[int, int]] = []
-        early: list[Job] = []
-        late: list[Job] = []
-        targets = [self._views[slot] for slot, _ in copies]
-        for slot, source in copies:
-            place = self._places.get(source)
-            job = None
-            if place is not None:
-                # What comes from outside may be a view of a variable, too.
-                if place.slot is not None or any(np.may_share_memory(place.view, target) for target in targets):
-                    kept = Place(np.empty(place.view.shape, place.view.dtype))
-                    first = copy_job(place, kept, self._jobs.chunks)
-                    if first is not None:
-                        early.append(first)
-                        place = kept
-                job = copy_job(place, Place(self._views[slot]), self._jobs.chunks)
-            if job is None:
-                left.append((slot, source))
-            else:
-                late.append(job)
-        if left:  # then all, in their order
-            left, early, late = list(copies), [], []
-        if late:
-            self._parts.append((self._program.steps[0], early + late))
-        return left
-
 
 def static_shape(value: Value) -> tuple[int, ...] | None:
     """The shape of a value that machine code can read; None if it is not known, or no numbers."""
