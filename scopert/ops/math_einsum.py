@@ -8,6 +8,7 @@ import string
 from typing import Any
 
 from scopert.graph.scopes import name_scope
+from scopert.graph.shape import as_tuple
 from scopert.graph.tensor import Shape, Tensor
 from scopert.ops.array_reshape import expand_dims, reshape
 from scopert.ops.array_shape import shape as shape_of
@@ -104,9 +105,7 @@ def _contract(t0: Tensor, labels0: str, t1: Tensor, labels1: str, summed: set[st
         if rank is None:
             raise ValueError(f"the rank of tensor t{number} must be known")
         if rank != len(labels):
-            raise ValueError(
-                f"Tensor t{number} of rank {rank} does not match einsum reduction of length {len(labels)}"
-            )
+            raise ValueError(f"Tensor t{number} of rank {rank} does not match einsum reduction of length {len(labels)}")
     kept = (set(labels0) & set(labels1)) - summed
     own = (set(labels0) - kept - summed, set(labels1) - kept - summed)
 
@@ -203,7 +202,7 @@ def einsum(equation: str, *inputs: Any, name: str | None = None, **unknown: Any)
         raise TypeError(f"invalid keyword arguments for this function: {', '.join(sorted(unknown))}")
     with name_scope(name, "einsum", [equation, inputs]):
         tensors = list(inputs)
-        labels, output = _parse(equation, [tensor._shape_tuple() for tensor in tensors])
+        labels, output = _parse(equation, [as_tuple(tensor.get_shape()) for tensor in tensors])
         every = set("".join(labels) + output)
         for c in every:
             for label in labels:

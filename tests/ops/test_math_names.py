@@ -31,3 +31,13 @@ def test_operations(program, expected):
     for one, other in zip(found, expected, strict=False):
         assert one == other
     assert len(found) == len(expected)
+
+
+@pytest.mark.parametrize("resource", [False, True])
+def test_einsum_takes_variables(resource):
+    with tf.Graph().as_default() as graph:
+        w = tf.get_variable("w", [4, 5], use_resource=resource)
+        made = tf.einsum("bi,ij->bj", tf.placeholder(tf.float32, [3, 4]), w)
+        read = ["einsum/MatMul/ReadVariableOp"] if resource else []
+        assert [op.name for op in graph.get_operations()][-1 - len(read) :] == [*read, "einsum/MatMul"]
+        assert made.shape.as_list() == [3, 5]
