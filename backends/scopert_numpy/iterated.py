@@ -15,7 +15,7 @@ from scopert.backend import Loop, StepFailed
 from scopert.ops.row_memory import CLEARED, READ
 from scopert.ops.stack_ops import Stack
 from scopert.ops.tensor_array_store import TensorArrayStore
-from scopert_numpy.loop_rows import Checked, Conditions, LoopRows, NoIterationsError, Part
+from scopert_numpy.loop_rows import Checked, Conditions, Interpreted, LoopRows, NoIterationsError, Part
 from scopert_numpy.native import iterate as words
 from scopert_numpy.native.dispatch import dispatcher, knows_arrays
 from scopert_numpy.native.engine import Job
@@ -54,6 +54,8 @@ class Iterated:
         }
         maker = LoopRows(body, self._views, binder, functions, self._iterations)
         parts = self._parts(body, maker, rows)
+        if 2 * maker.interpreted > len(program.steps):
+            raise NoIterationsError("the interpreter runs most of the steps")
         self._reads = [row for row in maker.before if row[5].op == READ_STEP]
         self._handles = [row for row in maker.before if row[5].op != READ_STEP]
         self._sequences = list(maker.sequences.values())
@@ -132,6 +134,9 @@ class Iterated:
         for at, job in enumerate(jobs):
             if isinstance(job, tuple):
                 self._jobs[4 * at : 4 * at + 4] = list(job)
+        self._calls = {at: job for job, at in tables if isinstance(job, Interpreted)}
+        for at in self._calls:
+            self._jobs[4 * at : 4 * at + 4] = [0, 0, words.INTERPRETED, 1]
         for job, at in tables:
             if isinstance(job, Job):
                 self._jobs[4 * at : 4 * at + 4] = [job.address, self._table(job.table), job.units, job.chunks]
@@ -148,7 +153,7 @@ class Iterated:
         self._arrays = (ctypes.c_int64 * max(1, len(self._order)))()
         self._pointing = np.array(self._points, np.int64)
         self._state = pool().native_state() if self.shared else 0
-        self._stays = several > 1
+        self._stays = several > 1 and not self._calls
         self._choice = Choice() if self._state and self.shared else None
         self._kept += [condition.view]
 
@@ -320,6 +325,25 @@ class Iterated:
         self._last = done
 
     def _call(self, limit: int, together: bool) -> int:
+        """At most so many iterations; returns how many were finished."""
+        done = self._go_on(limit, together)
+        while self._head[words.STATUS] == words.CALLED:
+            self._interpret(self._calls[self._head[words.AT] - 1])
+            done += self._go_on(limit - done, together)
+        return done
+
+    def _interpret(self, call: Interpreted) -> None:
+        inputs = [self._input(entry) for entry in call.inputs]
+        try:
+            made = call.function(*inputs)
+        except StepFailed:
+            raise  # of a step inside a loop
+        except Exception as error:
+            raise StepFailed(call.step, inputs) from error
+        for target, value in zip(call.outputs, made if len(call.outputs) > 1 else (made,), strict=True):
+            target[...] = value
+
+    def _go_on(self, limit: int, together: bool) -> int:
         state = self._state if together else 0
         stays = state and self._stays and limit * self.shared > WORTH_WAKING
         if stays:
@@ -342,7 +366,7 @@ class Iterated:
         self._broken[:] = 0
         self._failures[:] = 0
         assert step is not None
-        inputs = [self._input(slot) for slot in step.inputs]
+        inputs = [self._input(self._places.get(slot) or slot) for slot in step.inputs]
         cause: Exception = IndexError("an index is out of range")
         try:
             self._plain[id(step)](*inputs)
@@ -350,11 +374,10 @@ class Iterated:
             cause = error
         raise StepFailed(step, inputs) from cause
 
-    def _input(self, slot: int) -> Any:
-        """What a slot holds, as far as it stays where it is: of a row of an array, its shape."""
-        place = self._places.get(slot)
-        value = self._values[slot]
-        if place is None or value is not None:
-            return value
-        view = place.view if place.slot is None or value is None else place.of(value)
+    def _input(self, entry: Any) -> Any:
+        """What is at a place, as far as it stays where it is (of a row of an array, its shape), or in a slot."""
+        if not isinstance(entry, Place):
+            return self._values[entry]
+        given = None if entry.slot is None or entry.slot >= len(self._values) else self._values[entry.slot]
+        view = entry.view if given is None else entry.of(given)
         return view if view.shape else view[()]

@@ -85,10 +85,11 @@ class PlannedLoop:
 
     def _iterated(self, inputs: Sequence[Any], out: Sequence[Any] | None) -> list[Any] | None:
         """What machine code makes of the whole loop; None if the interpreter has to take part."""
-        if self._whole is None or current_trace() is not None:
+        free = self._whole
+        if free is None or current_trace() is not None:
             return None
         try:
-            whole = self._whole.pop()
+            whole = free.pop()
         except IndexError:
             from scopert_numpy.native import unavailable
 
@@ -105,8 +106,8 @@ class PlannedLoop:
                 self._whole = None
                 return None
         made: list[Any] | None = whole(inputs, out)
-        if self._whole is not None and len(self._whole) < LARGEST_POOL:
-            self._whole.append(whole)
+        if len(free) < LARGEST_POOL:
+            free.append(whole)
         return made
 
     def __call__(self, *inputs: Any, out: Sequence[Any] | None = None) -> Any:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from scopert.backend import READ, Loop, Step
+from scopert.backend import RANDOM, READ, STATEFUL, TOGETHER, Loop, Step
+from scopert.graph.dtypes import resource
+from scopert.program.uses import EFFECTS
 from scopert_numpy.native.dispatch import Dispatcher
 from scopert_numpy.native.engine import Job
 from scopert_numpy.native.iterate import KINDS, Iterations
@@ -61,8 +63,37 @@ class Checked:
     shown: int | None = None
 
 
+@dataclass(eq=False)
+class Interpreted:
+    """A step that the interpreter runs.
+
+    Attributes
+    ----------
+    function : callable
+    inputs : tuple
+        A `Place` that stays where it is or is given, or the number of a slot that always holds the same.
+    outputs : tuple of array
+        Where the results are copied.
+    """
+
+    step: Step
+    function: Callable[..., Any]
+    inputs: tuple[Any, ...]
+    outputs: tuple[Any, ...]
+
+
 #: The jobs of one of the three parts of a loop.
 Part: TypeAlias = list[tuple[Step, Conditions, list[Any]]]
+
+
+def only_computes(step: Step) -> bool:
+    """Whether a step only computes, or draws random numbers, and gives no objects; a loop, if all its steps do."""
+    if isinstance(step.body, Loop):
+        body = step.body.program
+        inner = [other for other in body.steps if other.op != READ]
+        return not any(value.dtype is resource for value in body.values) and all(map(only_computes, inner))
+    effects = step.traits & EFFECTS
+    return (not effects or (RANDOM in effects and effects <= {RANDOM, STATEFUL})) and step.op not in (READ, TOGETHER)
 
 
 class LoopRows(StraightRows):
@@ -96,6 +127,8 @@ class LoopRows(StraightRows):
         if varying:
             raise NoIterationsError(f"the variable {program.values[varying[0]].name} has no place")
         self.before: list[Row] = []
+        #: So many steps are run by the interpreter.
+        self.interpreted = 0
         self.first: list[Job] = []
         # Matrices that are the same in all iterations, in the other order.
         self._turned: dict[int, Place] = {}
@@ -156,12 +189,49 @@ class LoopRows(StraightRows):
             if step.guards:
                 plain = (self._binder.bind(self._program, step), step.inputs, *row[2:])
             done = self._take(step, plain, filled)
-        if not done:
+        if not done and not self._interpret(step, filled):
             raise NoIterationsError(f"{step.origin.name} ({step.op}) is run by the interpreter")
         if step.op == "Identity":
             self._same[step.outputs[0]] = self._same.get(step.inputs[0], step.inputs[0])
         if conditions and step.op not in _SWITCHES | _MERGES:
             self._alive.update(dict.fromkeys(step.outputs, conditions))
+
+    def _interpret(self, step: Step, filled: set[int]) -> bool:
+        """Has the interpreter run a step that only computes."""
+        shapes = [static_shape(self._program.values[slot]) for slot in step.outputs]
+        if step.op in _SWITCHES | _MERGES or not only_computes(step) or None in shapes:
+            return False
+        inputs: list[Any] = []
+        jobs: list[Any] = []
+        for slot in step.inputs:
+            place = self._places.get(slot)
+            if place is None:
+                if slot not in self._constant and slot not in self._program.constants:
+                    return False
+                inputs.append(slot)
+                continue
+            if place.slot is not None and not self.is_given(place):
+                # A row of an array is another one in each iteration.
+                own = Place(np.empty(place.view.shape, place.view.dtype))
+                job = copy_job(place, own, self._jobs.chunks)
+                if job is None:
+                    return False
+                jobs.append(job)
+                place = own
+            inputs.append(place)
+        outputs: list[Any] = []
+        for slot, shape in zip(step.outputs, shapes, strict=True):
+            assert shape is not None
+            view = self._views.get(slot)
+            outputs.append(np.empty(shape, self._program.values[slot].dtype.np) if view is None else view)
+            self._places[slot], self.known[slot] = Place(outputs[-1]), outputs[-1]
+            if view is not None:
+                filled.add(slot)
+        function = self._binder.bind(self._program, step)
+        call = Interpreted(step, function, tuple(inputs), tuple(outputs))
+        self._add(step, [*jobs, call], self._conditions)
+        self.interpreted += 1
+        return True
 
     def _conditions_of(self, step: Step) -> Conditions:
         if step.op in _MERGES:

@@ -49,6 +49,9 @@ CELLS = [
     lambda x, h, w: tf.transpose(tf.matmul(w[N:], tf.transpose(h) + tf.transpose(x), transpose_a=True)),
     lambda x, h, w: tf.gather(h, tf.constant([2, 0, 1])) - x * x,
     lambda x, h, w: tf.reduce_max(tf.stack([x, h, -x], 2), 2),
+    lambda x, h, w: tf.cumsum(h, 1) * 0.2 + x,  # the interpreter runs these steps
+    lambda x, h, w: tf.reverse(tf.concat([x[:, :2], h[:, 2:]], 1), [1]),
+    lambda x, h, w: tf.while_loop(lambda k, _: k < 2, lambda k, v: (k + 1, v * 0.5 + x), [tf.constant(0), h])[1],
 ]  # fmt: skip
 
 
@@ -147,6 +150,39 @@ def test_errors_are_those_of_the_plain_path(fault):
                 session.run([total, array.flow], {x: np.ones((3, 2))})
             messages.append(str(failure.value).splitlines()[0])
     assert messages[0] == messages[1] == messages[2]
+
+
+def test_random_numbers_of_a_loop_are_those_of_the_plain_path(monkeypatch):
+    loops = loops_of(monkeypatch)
+    tf.set_random_seed(7)
+    x = tf.placeholder(tf.float32, [3, 4])
+
+    def body(t, a):
+        return t + 1, tf.tanh(tf.matmul(a, tf.ones([4, 4])) * tf.random_normal([3, 4])) + tf.exp(-a * a)
+
+    _, y = tf.while_loop(lambda t, _: t < 5, body, [tf.constant(0), x])
+    with tf.Session() as sess, plain_session() as plain:
+        for _ in range(3):
+            one, other = (session.run(y, {x: np.ones((3, 4))}) for session in (sess, plain))
+            np.testing.assert_allclose(one, other, atol=1e-5)
+    assert loops[0]._whole and loops[0]._whole[0]._calls
+
+
+def test_the_error_of_a_step_that_the_interpreter_runs():
+    x, at = tf.placeholder(tf.float32, [3, 4]), tf.placeholder(tf.int32, [])
+
+    def body(t, a):
+        return t + 1, tf.tanh(a * 0.5 + x) + tf.expand_dims(a[t * at], 0) + tf.exp(-a * x)
+
+    _, y = tf.while_loop(lambda t, _: t < 3, body, [tf.constant(0), x])
+    messages = []
+    with tf.Session() as sess, plain_session() as plain:
+        for session in (sess, plain):
+            session.run(y, {x: np.ones((3, 4)), at: 1})
+            with pytest.raises(tf.errors.InvalidArgumentError) as failure:
+                session.run(y, {x: np.ones((3, 4)), at: 2})
+            messages.append(str(failure.value).splitlines()[0])
+    assert messages[0] == messages[1]
 
 
 def test_a_run_after_a_failed_one():

@@ -1,7 +1,8 @@
 """Machine code that repeats jobs: the iterations of a loop, its elements of arrays, its stacks, its branches.
 
-A list of jobs has four words each, as in `dispatch`. Two kinds more, by what stands for the units: a *branch*, which
-skips so many jobs where a byte is not the wanted one; and a *checked* job, which nobody shares and which may fail.
+A list of jobs has four words each, as in `dispatch`. Three kinds more, by what stands for the units: a *branch*, which
+skips so many jobs where a byte is not the wanted one; a *checked* job, which nobody shares and which may fail; and an
+*interpreted* one, at which the call ends: the next one goes on behind it.
 
 A *sequence* is a table that says where the rows of a TensorArray or of a stack lie. Jobs that take a row write its
 address into the tables of those that read or fill it.
@@ -21,11 +22,12 @@ from scopert_numpy.native import jit
 from scopert_numpy.native.dispatch import Dispatcher
 
 #: What stands for the units of these jobs.
-BRANCH, CHECKED = -1, -2
+BRANCH, CHECKED, INTERPRETED = -1, -2, -3
 #: Words of the head of a loop.
-JOBS, DECIDED, REPEATED, TOTAL, CONDITION, FAILED, FAILURES, STATUS, RESUMED, HEAD_WORDS = range(10)
-#: How a call ended: after so many iterations, of which another follows; at the end of the loop; at a failure.
-PAUSED, ENDED, BROKEN = range(3)
+JOBS, DECIDED, REPEATED, TOTAL, CONDITION, FAILED, FAILURES, STATUS, RESUMED, AT, PART, HEAD_WORDS = range(12)
+#: How a call ended: after so many iterations, of which another follows; at the end of the loop; at a failure; at a
+#: job that the interpreter has to run.
+PAUSED, ENDED, BROKEN, CALLED = range(4)
 #: Words of a sequence. An array has a size, flags, whether a second write adds, what a read leaves, whether zeros may
 #: be read; a stack a count and the number of rows that there is memory for.
 ROWS, ROW_BYTES, SIZE, FLAGS, ADDS, READS_LEAVE, ZEROES = range(7)
@@ -39,8 +41,9 @@ declare void @scopert_dispatch(ptr, ptr, ptr, i64, i64)
 declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
 declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
 
-; Runs the jobs from one number up to another; false if one failed.
-define internal i1 @run(ptr %state, ptr %jobs, i64 %from, i64 %to) nounwind {
+; Runs the jobs from one number up to another. Returns -1, -2 if one failed, or the number behind a job that the
+; interpreter has to run.
+define internal i64 @run(ptr %state, ptr %jobs, i64 %from, i64 %to) nounwind {
 entry:
   %any = icmp slt i64 %from, %to
   br i1 %any, label %loop, label %good
@@ -79,8 +82,10 @@ apiece: ; the same pieces, one after the other
   %rest = icmp ult i64 %following, %chunks
   br i1 %rest, label %apiece, label %done
 rare:
-  %branches = icmp eq i64 %units, BRANCH
-  br i1 %branches, label %branch, label %checked
+  switch i64 %units, label %interpreted [ i64 BRANCH, label %branch i64 CHECKED, label %checked ]
+interpreted:
+  %behind = add i64 %i, 1
+  ret i64 %behind
 branch: ; the function is the byte, the chunks are how many jobs to skip, twice, and the wanted value
   %byte = load i8, ptr %function, align 1
   %is = zext i8 %byte to i64
@@ -103,13 +108,13 @@ done:
   %more = icmp slt i64 %next, %to
   br i1 %more, label %loop, label %good
 good:
-  ret i1 true
+  ret i64 -1
 wrong:
-  ret i1 false
+  ret i64 -2
 }
 
-; Iterations of a loop, at most so many; returns how many. A call that goes on where another one paused begins behind
-; what leads to the condition.
+; Iterations of a loop, at most so many; returns how many were finished. A call that goes on where another one paused
+; begins behind what leads to the condition; one that goes on after a call of the interpreter, at the job behind it.
 define i64 @iterate(ptr %state, ptr %head, i64 %limit) nounwind {
 entry:
   %jobs = load ptr, ptr %head, align 8
@@ -128,14 +133,28 @@ entry:
   %statusp = getelementptr i64, ptr %head, i64 STATUS
   %resumedp = getelementptr i64, ptr %head, i64 RESUMED
   %resumed = load i64, ptr %resumedp, align 8
-  %resumes = icmp ne i64 %resumed, 0
-  br i1 %resumes, label %decide, label %again
+  %atp = getelementptr i64, ptr %head, i64 AT
+  %partp = getelementptr i64, ptr %head, i64 PART
+  switch i64 %resumed, label %again [ i64 1, label %decide i64 2, label %resume ]
+resume:
+  %at = load i64, ptr %atp, align 8
+  %part = load i64, ptr %partp, align 8
+  %first = icmp eq i64 %part, 0
+  %second = icmp eq i64 %part, 1
+  %later = select i1 %second, i64 %repeated, i64 %total
+  %end = select i1 %first, i64 %decided, i64 %later
+  %r = call i64 @run(ptr %state, ptr %jobs, i64 %at, i64 %end)
+  switch i64 %part, label %after2 [ i64 0, label %after0 i64 1, label %after1 ]
 again:
   %i = phi i64 [ 0, %entry ], [ %j, %iterated ]
-  %fine = call i1 @run(ptr %state, ptr %jobs, i64 0, i64 %decided)
-  br i1 %fine, label %decide, label %broken
+  %r0 = call i64 @run(ptr %state, ptr %jobs, i64 0, i64 %decided)
+  br label %after0
+after0:
+  %k0 = phi i64 [ %i, %again ], [ 0, %resume ]
+  %s0 = phi i64 [ %r0, %again ], [ %r, %resume ]
+  switch i64 %s0, label %called [ i64 -1, label %decide i64 -2, label %broken ]
 decide:
-  %k = phi i64 [ 0, %entry ], [ %i, %again ]
+  %k = phi i64 [ 0, %entry ], [ %k0, %after0 ]
   %byte = load i8, ptr %condition, align 1
   %holds = icmp ne i8 %byte, 0
   br i1 %holds, label %count, label %leave
@@ -143,10 +162,14 @@ count:
   %enough = icmp sge i64 %k, %limit
   br i1 %enough, label %pause, label %repeat
 repeat:
-  %well = call i1 @run(ptr %state, ptr %jobs, i64 %decided, i64 %repeated)
-  br i1 %well, label %look, label %broken
+  %r1 = call i64 @run(ptr %state, ptr %jobs, i64 %decided, i64 %repeated)
+  br label %after1
+after1:
+  %k1 = phi i64 [ %k, %repeat ], [ 0, %resume ]
+  %s1 = phi i64 [ %r1, %repeat ], [ %r, %resume ]
+  switch i64 %s1, label %called [ i64 -1, label %look i64 -2, label %broken ]
 look:
-  %n = phi i64 [ 0, %repeat ], [ %m, %next ]
+  %n = phi i64 [ 0, %after1 ], [ %m, %next ]
   %all = icmp sge i64 %n, %failures
   br i1 %all, label %iterated, label %next
 next:
@@ -156,20 +179,33 @@ next:
   %zero = icmp eq i64 %word, 0
   br i1 %zero, label %look, label %broken
 iterated:
-  %j = add i64 %k, 1
+  %j = add i64 %k1, 1
   br label %again
 pause:
   store i64 1, ptr %resumedp, align 8
   store i64 PAUSED, ptr %statusp, align 8
   ret i64 %k
 leave:
-  store i64 0, ptr %resumedp, align 8
-  %last = call i1 @run(ptr %state, ptr %jobs, i64 %repeated, i64 %total)
-  %status = select i1 %last, i64 ENDED, i64 BROKEN
-  store i64 %status, ptr %statusp, align 8
-  ret i64 %k
+  %r2 = call i64 @run(ptr %state, ptr %jobs, i64 %repeated, i64 %total)
+  br label %after2
+after2:
+  %k2 = phi i64 [ %k, %leave ], [ 0, %resume ]
+  %s2 = phi i64 [ %r2, %leave ], [ %r, %resume ]
+  switch i64 %s2, label %called [ i64 -1, label %ended i64 -2, label %broken ]
+ended:
+  store i64 ENDED, ptr %statusp, align 8
+  ret i64 %k2
+called:
+  %kc = phi i64 [ %k0, %after0 ], [ %k1, %after1 ], [ %k2, %after2 ]
+  %sc = phi i64 [ %s0, %after0 ], [ %s1, %after1 ], [ %s2, %after2 ]
+  %pc = phi i64 [ 0, %after0 ], [ 1, %after1 ], [ 2, %after2 ]
+  store i64 %sc, ptr %atp, align 8
+  store i64 %pc, ptr %partp, align 8
+  store i64 2, ptr %resumedp, align 8
+  store i64 CALLED, ptr %statusp, align 8
+  ret i64 %kc
 broken:
-  %o = phi i64 [ %i, %again ], [ %k, %repeat ], [ %k, %next ]
+  %o = phi i64 [ %k0, %after0 ], [ %k1, %after1 ], [ %k1, %next ], [ %k2, %after2 ]
   store i64 BROKEN, ptr %statusp, align 8
   ret i64 %o
 }
@@ -380,10 +416,11 @@ class Iterations:
         text = _TEXT.replace("ARRAY\n", _ARRAY).replace("STACK\n", _STACK)
         words = {
             "DECIDED": DECIDED, "REPEATED": REPEATED, "TOTAL": TOTAL, "CONDITION": CONDITION, "FAILURES": FAILURES,
-            "FAILED": FAILED, "STATUS": STATUS, "RESUMED": RESUMED, "PAUSED": PAUSED, "ENDED": ENDED,
-            "BROKEN": BROKEN, "BRANCH": BRANCH, "ROW_BYTES": ROW_BYTES, "SIZE": SIZE, "FLAGS": FLAGS, "ADDS": ADDS,
-            "READS_LEAVE": READS_LEAVE, "ZEROES": ZEROES, "COUNT": COUNT, "CAPACITY": CAPACITY,
-            "CLEARED": CLEARED, "READ": READ, "WRITTEN": WRITTEN,
+            "FAILED": FAILED, "STATUS": STATUS, "RESUMED": RESUMED, "AT": AT, "PART": PART, "PAUSED": PAUSED,
+            "ENDED": ENDED, "BROKEN": BROKEN, "CALLED": CALLED, "BRANCH": BRANCH, "CHECKED": CHECKED,
+            "ROW_BYTES": ROW_BYTES, "SIZE": SIZE, "FLAGS": FLAGS, "ADDS": ADDS, "READS_LEAVE": READS_LEAVE,
+            "ZEROES": ZEROES, "COUNT": COUNT, "CAPACITY": CAPACITY, "CLEARED": CLEARED, "READ": READ,
+            "WRITTEN": WRITTEN,
         }  # fmt: skip
         for name, value in words.items():
             text = text.replace(f" {name}\n", f" {value}\n").replace(f" {name},", f" {value},")
