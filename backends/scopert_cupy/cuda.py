@@ -164,6 +164,7 @@ class CudaDevice:
         self._collected = False
         self._products: Any = None
         self._operations: Any = None
+        self._opening = threading.Lock()
 
     @property
     def xp(self) -> Any:
@@ -277,12 +278,13 @@ class CudaDevice:
 
     @_call
     def _computes(self, operation: Operation) -> bool:
-        if self._operations is None and self._cudnn is not None:
-            from scopert_cupy.libraries import operations
+        with self._opening:  # programs are compiled in several threads
+            if self._operations is None and self._cudnn is not None:
+                from scopert_cupy.libraries import operations
 
-            self._operations = operations(self, self._cudnn)
-            if self._operations is None:
-                self._cudnn = None  # it was said why, once
+                self._operations = operations(self, self._cudnn)
+                if self._operations is None:
+                    self._cudnn = None  # it was said why, once
         return self._operations is not None and self._operations.computes(operation)
 
     @_call
