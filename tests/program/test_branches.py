@@ -35,17 +35,17 @@ def test_a_branch_is_one_fused_step_behind_one_switch():
 
 
 def test_what_a_branch_computes_is_not_computed_outside_of_it():
-    x = tf.placeholder(tf.float32, [4])
+    x = tf.placeholder(tf.float32, [40])
     up = tf.placeholder(tf.bool, [])
     y = x * 2.0 + tf.cond(up, lambda: tf.log(x) * 3.0, lambda: x + 1.0) * 0.5
     with tf.Session() as sess:
-        program = compiled(sess, [y], [x, up], ((4,), ()))
-        found = [sess.run(y, {x: np.arange(1.0, 5.0), up: way}) for way in (True, False)]
+        program = compiled(sess, [y], [x, up], ((40,), ()))
+        found = [sess.run(y, {x: np.arange(1.0, 41.0), up: way}) for way in (True, False)]
     bodies = {step.guards: step.body for step in program.steps if step.op == FUSED}
     assert len(bodies) == 3 and all(len(guards) <= 1 for guards in bodies)
     assert not any(node.op == "log" for node in bodies[()].nodes)
-    np.testing.assert_allclose(found[0], np.arange(1, 5) * 2 + np.log(np.arange(1, 5)) * 1.5, rtol=1e-6)
-    np.testing.assert_allclose(found[1], np.arange(1, 5) * 2.5 + 0.5, rtol=1e-6)
+    np.testing.assert_allclose(found[0], np.arange(1, 41) * 2 + np.log(np.arange(1, 41)) * 1.5, rtol=1e-6)
+    np.testing.assert_allclose(found[1], np.arange(1, 41) * 2.5 + 0.5, rtol=1e-6)
 
 
 LEAVES = [

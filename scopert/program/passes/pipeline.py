@@ -10,6 +10,7 @@ from scopert.program.ir import Program, Shape
 from scopert.program.passes.bags import Bags
 from scopert.program.passes.base import Pass, run_passes
 from scopert.program.passes.branches import Branches
+from scopert.program.passes.choose import Choose
 from scopert.program.passes.cse import Cse
 from scopert.program.passes.dead import Dead
 from scopert.program.passes.decide import Decide
@@ -28,6 +29,7 @@ PIPELINE: tuple[Pass, ...] = (
     Cse(),
     Simplify(),
     Branches(),
+    Choose(),
     Bags(),
     Dead(),
     Fuse(),
@@ -36,10 +38,18 @@ PIPELINE: tuple[Pass, ...] = (
     Place(),
 )
 
+# What a device computes while the host would read a predicate.
+_LARGEST_CHOICE = 1 << 14
+
+
+def _for_device(step: Pass) -> Pass:
+    if isinstance(step, Fuse):
+        return Fuse(costly=True, maps=32)
+    return Choose(_LARGEST_CHOICE) if isinstance(step, Choose) else step
+
+
 #: For devices with memory of their own, which compute much faster than they read.
-DEVICE_PIPELINE: tuple[Pass, ...] = tuple(
-    Fuse(costly=True, maps=32) if isinstance(step, Fuse) else step for step in PIPELINE if not isinstance(step, Bags)
-)
+DEVICE_PIPELINE: tuple[Pass, ...] = tuple(_for_device(step) for step in PIPELINE if not isinstance(step, Bags))
 
 #: Without FUSED steps, for backends that do not run them and sessions that do not want them.
 UNFUSED: tuple[Pass, ...] = tuple(step for step in PIPELINE if not isinstance(step, Bags | Fuse | Join))
