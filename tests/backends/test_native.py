@@ -238,6 +238,29 @@ def test_few_rows_are_shared_among_threads(n: int, m: int) -> None:
     agree(softmax(n, m), [rand(n, m)], [float32, float32], [n * m, n], 2)
 
 
+@pytest.mark.parametrize("little", [0, 1 << 40], ids=["unrolled", "compact"])
+@pytest.mark.parametrize("m", [100, 1500, 3000, 5000, 20000, 32000])
+def test_one_row_is_never_split(m: int, little: int) -> None:
+    """However long it is: its reductions are used by all of it."""
+    agree(softmax(1, m), [rand(1, m)], [float32, float32], [m, 1], 2, little)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize(("n", "m"), [(7, 5), (39, 37), (70, 90), (150, 200), (200, 300)])
+def test_a_total_that_is_used_beside_maps(n: int, m: int, turned: bool, threads: int) -> None:
+    """Two axes without rows; an input may lie the other way round."""
+    f, here = float32, Access((m, 1))
+    nodes = (
+        Node("load", (), f, BOTH, 0), Node("load", (), f, NONE, 1), Node("tanh", (0,), f, BOTH),
+        Node("square", (2,), f, BOTH), Node("sum", (3,), f, NONE, BOTH), Node("add", (4, 1), f, NONE),
+        Node("exp", (2,), f, BOTH),
+    )  # fmt: skip
+    loads = (Access((1, n)) if turned else here, Access((0, 0)))
+    body = Fused((n, m), 0, nodes, loads, (Store(5, Access((0, 0))), Store(6, here)))
+    agree(body, [rand(n, m), rand(1)], [f, f], [1, n * m], threads)
+
+
 def batch_norm(n: int, c: int) -> Fused:
     """Rows are the channels, which lie next to each other in memory."""
     here, row = Access((1, c)), Access((1, 0))

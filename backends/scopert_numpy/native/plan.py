@@ -239,13 +239,13 @@ def _lanes(fused: Fused, vector_bits: int, weight: float, compact: bool) -> tupl
 
 
 def _blocks(fused: Fused, weight: float, tiled: int | None) -> tuple[int, ...]:
-    extents, rows = fused.extents, fused.rows
+    extents, rows, walks = fused.extents, fused.rows, bool(consumed(fused))
     budget = max(int(_UNIT / (weight + 4)), 256)
     blocks = [1] * len(extents)
     for k in reversed(range(len(extents))):
         n = max(extents[k], 1)
-        if k >= rows and rows:
-            blocks[k] = n  # a row is never split
+        if k >= rows and walks:
+            blocks[k] = n  # a row is never split, also where all is one row
         elif tiled is not None:
             blocks[k] = min(n, 2 * TILE) if k == len(extents) - 1 else min(n, TILE) if k == tiled else 1
         else:
@@ -256,7 +256,7 @@ def _blocks(fused: Fused, weight: float, tiled: int | None) -> tuple[int, ...]:
 
 def _transposed_axis(fused: Fused) -> int | None:
     last = len(fused.extents) - 1
-    if fused.rows or fused.extents[last] < 8:
+    if consumed(fused) or fused.extents[last] < 8:
         return None
     for access in fused.loads:
         for k in range(last):
