@@ -29,6 +29,10 @@ _FIRST = 64
 _PATIENCE = 20_000_000
 
 
+def _address(array: np.ndarray) -> int:
+    return int(array.__array_interface__["data"][0])
+
+
 class Iterated:
     """A loop bound to a workspace of its own, for one run at a time.
 
@@ -267,7 +271,7 @@ class Iterated:
             return None
         found: list[Any] = []
         for rows, table, thing in zip(self._sequences, self._tables, objects, strict=True):
-            nbytes = rows.dtype.itemsize * int(np.prod(rows.shape))
+            nbytes = rows.nbytes
             if rows.is_stack:
                 pushes = bool(rows.pushes)
                 if not isinstance(thing, Stack) or (pushes and rows.pops):
@@ -276,7 +280,7 @@ class Iterated:
                 if memory is None:
                     return None
                 array = memory.reserve(0)
-                table[:4] = [array.ctypes.data, nbytes, memory.count, len(array)]
+                table[:4] = [_address(array), nbytes, memory.count, len(array)]
                 found.append(memory)
                 continue
             if not isinstance(thing, TensorArrayStore) or thing.dtype.np != rows.dtype:
@@ -289,7 +293,7 @@ class Iterated:
             held, zeroes = elements
             leaves = READ | (CLEARED if thing.clear_after_read else 0)
             table[:] = [
-                held.rows.ctypes.data, nbytes, len(held.flags), held.flags.ctypes.data, int(thing.adds), leaves,
+                _address(held.rows), nbytes, len(held.flags), _address(held.flags), int(thing.adds), leaves,
                 int(zeroes),
             ]  # fmt: skip
             found.append(held)
@@ -310,7 +314,7 @@ class Iterated:
             limit = min(expected, most)
             for table, memory, pushes in pushed:
                 array = memory.reserve(max(limit, self._last - done) * pushes)
-                table[words.ROWS], table[words.CAPACITY] = array.ctypes.data, len(array)
+                table[words.ROWS], table[words.CAPACITY] = _address(array), len(array)
             start = perf_counter_ns()
             together = choice is not None and choice.together()
             count = self._call(limit, together)

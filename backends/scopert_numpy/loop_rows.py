@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from math import prod
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -44,6 +46,11 @@ class Rows:
     pushes: int = 0
     pops: int = 0
     writes: int = 0
+
+    @cached_property
+    def nbytes(self) -> int:
+        """Of one row."""
+        return int(self.dtype.itemsize) * prod(self.shape)
 
 
 @dataclass(eq=False)

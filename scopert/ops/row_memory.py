@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -108,14 +109,23 @@ class Elements:
             rows[...] = array
         return cls(rows, np.full(len(array), WRITTEN, np.uint8), copies)
 
-    def all(self, indices: Any) -> bool:
-        """Whether these are the numbers of all rows, in order."""
-        count = len(self.flags)
-        return len(indices) == count and bool((np.asarray(indices) == np.arange(count)).all())
+    def all_are(self, flags: int) -> bool:
+        """Whether these are the flags of all rows."""
+        return bool(self.flags.tobytes() == bytes((flags,)) * len(self.flags))
 
     def fits(self, shape: tuple[int, ...], dtype: Any) -> bool:
         """Whether rows are of this kind."""
         return bool(self.rows.shape[1:] == shape and self.rows.dtype == dtype)
+
+
+def are_all(indices: Any, count: int) -> bool:
+    """Whether these are the numbers of so many rows, in order."""
+    return len(indices) == count and bool(indices.tobytes() == _numbers(count, indices.dtype.char))
+
+
+@lru_cache(maxsize=32)
+def _numbers(count: int, kind: str) -> bytes:
+    return np.arange(count, dtype=kind).tobytes()
 
 
 def _taken(memory: RowMemory, count: int, shape: tuple[int, ...], dtype: Any) -> Any:

@@ -10,7 +10,7 @@ from scopert.errors import InvalidArgumentError
 from scopert.graph.dtypes import DType, string
 from scopert.graph.shape import brackets, is_compatible, is_known
 from scopert.graph.tensor import Shape
-from scopert.ops.row_memory import CLEARED, READ, WRITTEN, Elements, RowMemory
+from scopert.ops.row_memory import CLEARED, READ, WRITTEN, Elements, RowMemory, are_all
 
 
 def owned(xp: Any, value: Any) -> Any:
@@ -361,11 +361,11 @@ class TensorArrayStore:
     def _whole(self, indices: Any) -> Any:
         """All elements as the array whose rows they are, if these indices ask for that; else None."""
         rows = self._rows
-        if self._each is not None or rows is None or not rows.owned or not rows.all(indices):
+        if self._each is not None or rows is None or not rows.owned or not are_all(indices, self._size):
             return None
         if self._pending:
             self._settle()
-        if ((rows.flags & (WRITTEN | CLEARED)) != WRITTEN).any():
+        if not rows.all_are(WRITTEN) and ((rows.flags & (WRITTEN | CLEARED)) != WRITTEN).any():
             return None
         rows.flags |= READ | (CLEARED if self.clear_after_read else 0)
         return rows.rows
@@ -388,15 +388,15 @@ class TensorArrayStore:
             raise InvalidArgumentError(
                 None, None, f"Expected len(indices) == values.shape[0], but saw: {len(indices)} vs. {shape[0]}"
             )
+        if self._takes_all(indices, value):
+            self._check_write(0, shape[1:], dtype)
+            self._rows = Elements.of(self._memory, value, self.adds)
+            return
         largest = max((int(index) for index in indices), default=-1)
         if largest >= self._size and not self.dynamic:
             raise InvalidArgumentError(
                 None, None, f"Max scatter index must be < array size ({largest} vs. {self._size})"
             )
-        if self._takes_all(indices, value):
-            self._check_write(0, shape[1:], dtype)
-            self._rows = Elements.of(self._memory, value, self.adds)
-            return
         # The rows share one copy, if one is needed.
         value = owned(xp, value)
         for number, index in enumerate(indices):
@@ -406,7 +406,7 @@ class TensorArrayStore:
         """Whether these are the values of all elements, of which none has been written."""
         if self._each is not None or self._rows is not None or not self._size or type(value) is not np.ndarray:
             return False
-        return value.dtype == self.dtype.np and np.array_equal(indices, np.arange(self._size))
+        return bool(value.dtype == self.dtype.np and are_all(indices, self._size))
 
     def split(self, xp: Any, value: Any, lengths: Any, dtype: DType) -> None:
         """Cuts a value into elements of these lengths.
