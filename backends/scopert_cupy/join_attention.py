@@ -125,6 +125,8 @@ class _Joining:
         self._fetched = Counter(fetch.slot for fetch in program.fetches)
         self._at = {id(step): number for number, step in enumerate(program.steps)}
         self._answers: dict[Any, Any] = {}
+        #: What joined steps read, in the place of what was made of it.
+        self._taken: set[int] = set()
         self._changes = [n for n, step in enumerate(program.steps) if WRITES in step.traits or step.op == LOOP]
 
     def look_at(self, step: Step) -> None:
@@ -235,8 +237,8 @@ class _Joining:
         return not step.guards and not step.kept and id(step) not in self.gone and id(step) not in self.replaced
 
     def _used(self, slot: int) -> list[Step]:
-        """Who uses a slot; nobody is [] if it is fetched, too."""
-        return [] if self._fetched[slot] else self._users.get(slot, [])
+        """Who uses a slot, if nobody else does: it is not fetched, and not read by what was joined."""
+        return [] if self._fetched[slot] or slot in self._taken else self._users.get(slot, [])
 
     def _known(self, step: Step) -> dict[int, Any]:
         constants = self._program.constants
@@ -306,6 +308,7 @@ class _Joining:
         def begins(place: Lying | Going) -> int:
             return place.start * int(self.values[place.slot].dtype.base.np.itemsize)
 
+        self._taken.update(place.slot for place in inputs)
         made = list(dict.fromkeys([place.slot for place in outputs]))
         ends = tuple([(made.index(place.slot), begins(place)) for place in outputs])
         starts = tuple([begins(place) for place in inputs])
@@ -317,7 +320,7 @@ class _Joining:
 
     def _operand(self, slot: int) -> tuple[Lying, Tensor]:
         """Where an operand lies, as far back as its rows are whole and aligned there."""
-        for place in lying(self._program, slot, self._made, self._facts):
+        for place in lying(self._program, slot, self._made, self._is_free, self._facts):
             if self._is_aligned(place, slot):
                 return place, self._tensor(slot, place.strides)
         place = Lying(slot, 0, row_major(shape_of(self.values[slot])))

@@ -5,7 +5,7 @@ A library that takes strides reads them there, and the copies need not be made.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -34,18 +34,29 @@ class Lying:
     strides: tuple[int, ...]
 
 
-def lying(program: Program, slot: int, made: Mapping[int, Step], facts: Facts) -> list[Lying]:
-    """The values that a value is a part of, the one furthest back first, itself last."""
+def lying(
+    program: Program, slot: int, made: Mapping[int, Step], stays: Callable[[Step], bool], facts: Facts
+) -> list[Lying]:
+    """The values that a value is a part of, the one furthest back first, itself last.
+
+    `made` has the step that makes a slot; those for which `stays` is false may be gone, and what they read with them.
+    """
     found: list[tuple[int, Step | None]] = [(slot, None)]
-    while (step := made.get(found[-1][0])) is not None and step.op in _PARTS and not step.guards and not step.kept:
+    while (step := made.get(found[-1][0])) is not None and step.op in _PARTS and stays(step):
         found.append((step.inputs[_PARTS[step.op]], step))
-    base = made.get(found[-1][0])
-    # The memory of a variable may have been written when the value is used.
-    stays = found[-1][0] in (*program.feeds, *program.constants) if base is None else base.op not in (READ, LOOP)
-    if not stays or (base is not None and READS in base.traits):
+    if not _lasts(program, found[-1][0], made):
         found = found[:1]
     places = [_through(program, found[: k + 1], facts) for k in range(len(found))]
     return [place for place in reversed(places) if place is not None]
+
+
+def _lasts(program: Program, slot: int, made: Mapping[int, Step]) -> bool:
+    """Whether a value stays what it is: the memory of a variable may be written before it is used."""
+    while (step := made.get(slot)) is not None and step.op in _PARTS:
+        slot = step.inputs[_PARTS[step.op]]
+    if step is None:
+        return slot in (*program.feeds, *program.constants)
+    return step.op not in (READ, LOOP) and READS not in step.traits
 
 
 def _through(program: Program, chain: list[tuple[int, Step | None]], facts: Facts) -> Lying | None:

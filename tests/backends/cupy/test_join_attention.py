@@ -532,6 +532,24 @@ def test_transpositions_that_are_used_otherwise_stay() -> None:
     assert forward.q.strides == (LENGTH * 32, 8, 32, 1)
 
 
+def test_attention_upon_attention(use: Any) -> None:
+    """Of a part of what was transposed: the transposition is gone, and what it read was never written."""
+    x = tf.placeholder(tf.bfloat16, [2, LENGTH, 4, 8])
+    h = x
+    for rows in (LENGTH, LENGTH // 2):
+        q = tf.transpose(h[:, :rows], [0, 2, 1, 3])
+        h = tf.transpose(tf.matmul(tf.nn.softmax(_scale(tf.matmul(q, q, transpose_b=True))), q), [0, 2, 1, 3])
+    fetches = [h, *tf.gradients(_loss(h), [x])]
+    program = _program(fetches, [x])
+    assert [type(operation).__name__ for operation in _operations(program)].count("Attention") == 2
+    results = []
+    for library in (True, False):
+        use(library)
+        results.append(_values(fetches, x)[0])
+    for found, other in zip(*results, strict=True):
+        np.testing.assert_allclose(found, other, rtol=0.05, atol=0.05 * np.abs(other).max())
+
+
 def test_rows_that_are_not_whole_where_they_lie_are_copied() -> None:
     x, y = tf.placeholder(tf.bfloat16, [2, 4, LENGTH, 8]), tf.placeholder(tf.bfloat16, [2, LENGTH, 4 * 9 + 4])
     (part,) = tf.unstack(tf.reshape(y[:, :, 2:34], [1, 2, LENGTH, 4, 8]))
