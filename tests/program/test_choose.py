@@ -95,3 +95,32 @@ def test_who_asks_which_branch_was_taken_is_told():
     y, number = merge([otherwise * 2.0, then * 3.0])
     agree([y, number], [{x: 1.0}, {x: -1.0}])
     agree([y, y + 1.0], [{x: 1.0}, {x: -1.0}])
+
+
+def test_an_assertion_needs_no_branch():
+    x = tf.placeholder(tf.float32, [4])
+    with tf.control_dependencies([tf.Assert(tf.reduce_sum(x) > 0, ["sum of", x]), tf.assert_less(x, 9.0)]):
+        y = x * 2.0
+    assert not left([y], [x], ((4,),))
+    agree([y], [{x: [1.0, 2.0, 3.0, 4.0]}])
+    for backend in ("numpy", None):
+        with tf.Session(backend=backend) as sess:
+            with pytest.raises(tf.errors.InvalidArgumentError, match=r"assertion failed: \[sum of\]"):
+                sess.run(y, {x: [-1.0, 0.0, 0.0, 0.0]})
+            with pytest.raises(tf.errors.InvalidArgumentError, match="assertion failed"):
+                sess.run(y, {x: [9.0, 0.0, 0.0, 0.0]})
+
+
+def test_an_assertion_of_something_else_stays_in_its_branch():
+    x, y = tf.placeholder(tf.float32, []), tf.placeholder(tf.float32, [])
+
+    def checked():
+        with tf.control_dependencies([tf.Assert(y > 0, [y])]):
+            return tf.identity(x)
+
+    z = tf.cond(x > 0, checked, lambda: x * 0.0)
+    with tf.Session() as sess:
+        assert sess.run(z, {x: -1.0, y: -1.0}) == 0
+        assert sess.run(z, {x: 1.0, y: 1.0}) == 1
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            sess.run(z, {x: 1.0, y: -1.0})

@@ -1,7 +1,8 @@
 """Small branches without effects: both are computed, and one result is chosen.
 
 A schedule of learning rates decides between a few numbers in each step. A branch costs more than what it leaves out
-then, and on a device the host would wait for the predicate.
+then, and on a device the host would wait for the predicate. An assertion that stands in a branch for the case that it
+does not hold needs none: where it holds it does nothing.
 """
 
 from __future__ import annotations
@@ -51,9 +52,11 @@ class Choose:
 class _Cond:
     """All Switches of one predicate under the same guards, and what depends on them."""
 
+    predicate: int
     switches: list[Step] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
-    merges: list[Step] = field(default_factory=list)
+    #: Merges and assertions.
+    ends: list[Step] = field(default_factory=list)
     fails: bool = False
 
 
@@ -64,17 +67,18 @@ class _Choosing:
         self._conds: dict[_Condition, _Cond] = {}
         #: Output of a Switch -> its cond, which way, and what it hands on.
         self._outputs: dict[int, tuple[_Cond, int, int]] = {}
+        #: Slot -> the slot that it is a copy of.
+        self._same: dict[int, int] = {}
         #: What a step in a branch makes.
         self._made: dict[int, tuple[_Cond, int]] = {}
 
     def program(self) -> Program | None:
         """The program with the conds that can be choices; None if there is none."""
-        same: dict[int, int] = {}
         for step in self._program.steps:
             if step.op == "Identity":
-                same[step.outputs[0]] = same.get(step.inputs[0], step.inputs[0])
+                self._same[step.outputs[0]] = self._root(step.inputs[0])
             elif step.op in SWITCHES:
-                self._switch(step, same.get(step.inputs[1], step.inputs[1]))
+                self._switch(step, self._root(step.inputs[1]))
         if not self._outputs:
             return None
         for step in self._program.steps:
@@ -86,12 +90,15 @@ class _Choosing:
             else:
                 self._inside(step)
         self._lose([fetch.slot for fetch in self._program.fetches])
-        chosen = [cond for cond in self._conds.values() if cond.merges and not cond.fails]
+        chosen = [cond for cond in self._conds.values() if cond.ends and not cond.fails]
         return self._rewritten(chosen) if chosen else None
+
+    def _root(self, slot: int) -> int:
+        return self._same.get(slot, slot)
 
     def _switch(self, step: Step, predicate: int) -> None:
         data = step.inputs[0]
-        cond = self._conds.setdefault((predicate, step.guards), _Cond())
+        cond = self._conds.setdefault((predicate, step.guards), _Cond(predicate))
         cond.switches.append(step)
         cond.fails = cond.fails or step.kept or self._program.values[data].dtype.is_ref
         for way, slot in enumerate(step.outputs):
@@ -106,7 +113,8 @@ class _Choosing:
                 self._made[slot][0].fails = True
 
     def _inside(self, step: Step) -> None:
-        if len(step.guards) != 1 or step.guards[0] not in self._outputs or not self._is_small(step):
+        is_inside = len(step.guards) == 1 and step.guards[0] in self._outputs
+        if not is_inside or not (self._is_small(step) or self._asserts_predicate(step)):
             self._lose((*step.inputs, *step.guards))
             return
         cond, way, _ = self._outputs[step.guards[0]]
@@ -114,8 +122,13 @@ class _Choosing:
             other = self._outputs.get(slot, self._made.get(slot, (cond, way)))
             if other[0] is not cond or other[1] != way:  # of a branch around this one
                 self._lose((slot,))
-        cond.steps.append(step)
+        (cond.ends if step.op == "Assert" else cond.steps).append(step)
         self._made.update(dict.fromkeys(step.outputs, (cond, way)))
+
+    def _asserts_predicate(self, step: Step) -> bool:
+        """Whether it fails always, in a branch that is taken where it would fail."""
+        cond, way, _ = self._outputs[step.guards[0]]
+        return step.op == "Assert" and not way and self._root(step.inputs[0]) == cond.predicate
 
     def _is_small(self, step: Step) -> bool:
         if step.kept or step.copies or step.traits & EFFECTS:
@@ -144,19 +157,18 @@ class _Choosing:
             self._lose(step.inputs)
             return
         assert arms[0] is not None
-        arms[0][0].merges.append(step)
+        arms[0][0].ends.append(step)
 
     def _rewritten(self, chosen: list[_Cond]) -> Program:
         guards = {id(cond): key[1] for key, cond in self._conds.items()}
-        predicates = {id(cond): key[0] for key, cond in self._conds.items()}
-        owner = {id(step): cond for cond in chosen for step in (*cond.switches, *cond.steps, *cond.merges)}
+        owner = {id(step): cond for cond in chosen for step in (*cond.switches, *cond.steps, *cond.ends)}
         steps: list[Step] = []
         for step in self._program.steps:
             cond = owner.get(id(step))
             if cond is None:
                 steps.append(step)
             elif step.op in MERGES:
-                steps.append(self._choice(step, predicates[id(cond)], guards[id(cond)]))
+                steps.append(self._choice(step, cond.predicate, guards[id(cond)]))
             elif step.op not in SWITCHES:
                 inputs = tuple([self._past(slot) for slot in step.inputs])
                 steps.append(replace(step, inputs=inputs, guards=guards[id(cond)]))
