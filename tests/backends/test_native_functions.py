@@ -86,8 +86,13 @@ def check(op: str, dtype: DType, x: np.ndarray, most: float) -> None:
     made = compute(op, dtype, x)
     with np.errstate(all="ignore"):
         wide = x.astype(np.float64 if dtype is float32 else _LD)
-        exact = EXACT[op](wide)
-        wrong = errors(made, np.asarray(exact).astype(_LD))
+        exact = np.asarray(EXACT[op](wide))
+        bits = f"u{made.itemsize}"
+        (other,) = np.nonzero(made.view(bits) != exact.astype(made.dtype).view(bits))  # most are rounded correctly
+        if not other.size:
+            return
+        x, made, exact = x[other], made[other], exact[other]
+        wrong = errors(made, exact.astype(_LD))
     worst = int(np.argmax(wrong))
     assert wrong[worst] <= most, f"{op}({x[worst]!r}) = {made[worst]!r}, exactly {exact[worst]!r}: {wrong[worst]} ulp"
 
@@ -105,8 +110,9 @@ def test_float64(op: str) -> None:
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("op", [op for op in EXACT if op != "erf"])  # whose reference is a Python loop
 def test_every_float32(op: str) -> None:
-    for start in range(0, 2**32, 2**24):
-        check(op, float32, np.arange(start, start + 2**24, dtype=np.uint64).astype(np.uint32).view(np.float32), ULPS.get(op, 2.0))
+    for start in range(0, 2**32, 2**22):
+        x = np.arange(start, start + 2**22, dtype=np.uint64).astype(np.uint32).view(np.float32)
+        check(op, float32, x, ULPS.get(op, 2.0))
 
 
 def _pairs() -> tuple[np.ndarray, np.ndarray]:
