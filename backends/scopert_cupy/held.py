@@ -16,7 +16,7 @@ from scopert.ops.tensor_array_store import TensorArrayStore
 #: The attribute by which a step knows its array.
 HELD = "held"
 #: What such steps give is the next flow.
-FLOWS = frozenset({"TensorArrayWriteV3", "TensorArrayScatterV3"})
+FLOWS = frozenset({"TensorArrayWriteV3", "TensorArrayScatterV3", "TensorArraySplitV3"})
 
 
 @dataclass(frozen=True, slots=True)

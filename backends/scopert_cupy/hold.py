@@ -32,9 +32,10 @@ _SIZE = "TensorArraySizeV3"
 #: By op, the input or (below zero) the output that tells the shape of an element, and how many axes count elements.
 _USES = {
     "TensorArrayReadV3": (-1, 0), "TensorArrayWriteV3": (2, 0), "TensorArrayGatherV3": (-1, 1),
-    "TensorArrayScatterV3": (2, 1), "TensorArrayConcatV3": (-1, 0), "StackPushV2": (1, 0), "StackPopV2": (-1, 0),
+    "TensorArrayScatterV3": (2, 1), "TensorArrayConcatV3": (-1, 0), "TensorArraySplitV3": (1, 0),
+    "StackPushV2": (1, 0), "StackPopV2": (-1, 0),
 }  # fmt: skip
-_CONCAT = "TensorArrayConcatV3"
+_CONCAT, _SPLIT = "TensorArrayConcatV3", "TensorArraySplitV3"
 #: Steps whose elements are named by a constant.
 _NUMBERED = frozenset({"TensorArrayGatherV3", "TensorArrayScatterV3"})
 # A stack takes the memory that its loops may fill; where they may end early, no more than this.
@@ -107,6 +108,8 @@ class _Follower:
         self.roots: list[_Root] = []
         self._trips = count_loops(program)
         self._used: dict[int, set[int]] = {}
+        #: What concatenations give as the lengths of elements: how many, and which one.
+        self._lengths: dict[_Key, tuple[int, int]] = {}
 
     def walk(self, program: Program, handles: dict[int, _Part], repeats: Mapping[_Root, tuple[int, bool]]) -> None:
         """One program.
@@ -132,6 +135,13 @@ class _Follower:
             else:
                 self._use(program, step, handles, repeats)
         self._lose(handles, [fetch.slot for fetch in program.fetches])
+
+    def _are_lengths(self, program: Program, slot: int, expected: tuple[int, int]) -> bool:
+        """Whether a slot holds so many lengths, all of which are this number."""
+        array = program.constants.get(slot)
+        if array is None:
+            return self._lengths.get((id(program), slot)) == expected
+        return bool(array.shape == expected[:1] and (array == expected[1]).all())
 
     def is_useless(self, root: _Root) -> bool:
         """Whether nobody looks at what is popped from a stack."""
@@ -214,11 +224,16 @@ class _Follower:
             if places is None or not _are_places(places, part.root.size) or len(places) != static[0]:
                 part.root.fails = True
                 return
-        if step.op == _CONCAT:
-            if not part.root.size or not static or static[0] % part.root.size:
+        if step.op in (_CONCAT, _SPLIT):
+            size = part.root.size
+            if not size or not static or static[0] % size:
                 part.root.fails = True
                 return
-            static = (static[0] // part.root.size, *static[1:])
+            static = (static[0] // size, *static[1:])
+            if step.op == _CONCAT:
+                self._lengths[id(program), step.outputs[1]] = (size, static[0])
+            elif not self._are_lengths(program, step.inputs[2], (size, static[0])):
+                part.root.fails = True
         part.shapes.add(static[leading:])
 
 

@@ -221,6 +221,10 @@ def _scatter(request: Request) -> Emitted | None:
     return _rows(request, 1, INPUT[2], reads=False)
 
 
+def _split(request: Request) -> Emitted | None:
+    return _rows(request, -1, INPUT[1], reads=False)
+
+
 def _concat(request: Request) -> Emitted | None:
     held: Held = request.attrs[HELD]
     made = _rows(request, -1, OUTPUT[0], reads=True)
@@ -269,6 +273,7 @@ TABLE: dict[str, Emitter] = {
     for op, emitter in {
         "TensorArrayV3": _make, "TensorArrayReadV3": _read, "TensorArrayWriteV3": _write,
         "TensorArrayGatherV3": _gather, "TensorArrayScatterV3": _scatter, "TensorArrayConcatV3": _concat,
+        "TensorArraySplitV3": _split,
         "StackV2": _make, "StackPushV2": _push, "StackPopV2": _pop,
     }.items()
 }  # fmt: skip

@@ -20,7 +20,8 @@ _CLOSES = "TensorArrayCloseV3"
 _PUTS = {"StackPushV2": (1, 0), "TensorArrayWriteV3": (2, 0), "TensorArrayScatterV3": (2, 1)}
 #: Constants of at most so many bytes are compared.
 _LARGEST = 256
-_UNKNOWN_PUTS = frozenset({"TensorArraySplitV3", "TensorArrayGradWithShape"})
+_UNKNOWN_PUTS = frozenset({"TensorArrayGradWithShape"})
+_SPLIT, _CONCAT = "TensorArraySplitV3", "TensorArrayConcatV3"
 
 
 def in_common(a: Shape, b: Shape) -> Shape:
@@ -64,6 +65,8 @@ class Contents:
         # By program (its identity while it is gone through) and slot.
         self._handles: dict[int, dict[int, Hashable]] = {}
         self._sizes: dict[Hashable, Any] = {}
+        # Slots that hold the lengths of elements, all of which are the same: this number.
+        self._lengths: dict[tuple[int, int], int] = {}
 
     def enter(self, program: Program, feeds: dict[int, int], outer: Program | None = None) -> None:
         """Begins a program, or what a loop repeats: which slots of the outer program its feeds are."""
@@ -104,15 +107,49 @@ class Contents:
             shape = rewriter.values[step.inputs[number]].shape
             value = rewriter.constants.get(step.inputs[number]) if step.op == "StackPushV2" else None
             self._put(found, Content(shape if shape is None else shape[leading:], _frozen(value)))
+        elif step.op == _SPLIT:
+            shape, length = (
+                rewriter.values[step.inputs[1]].shape,
+                self._lengths.get((id(rewriter.program), step.inputs[2])),
+            )
+            self._put(found, Content((length, *shape[1:]) if shape and length is not None else None))
         elif step.op in _UNKNOWN_PUTS or any(rewriter.values[slot].dtype is resource for slot in step.outputs):
             self._forget(found)
+        if step.op == _CONCAT:
+            return self._concatenated(rewriter, step, found, shapes)
         return [self._with_contents(rewriter, step, found, shape) for shape in shapes[:1]] + list(shapes[1:])
 
-    def _with_contents(self, rewriter: Rewriter, step: Step, handle: Hashable, shape: Shape) -> Shape:
+    def note_lengths(self, rewriter: Rewriter, slot: int, lengths: Any) -> None:
+        """Notes the lengths of elements that a slot holds, if they are known (not None)."""
+        if lengths is not None and lengths.ndim == 1 and lengths.size and (lengths == lengths[0]).all():
+            self._lengths[id(rewriter.program), slot] = int(lengths[0])
+
+    def _concatenated(
+        self, rewriter: Rewriter, step: Step, handle: Hashable, shapes: Sequence[Shape]
+    ) -> Sequence[Shape]:
+        """The shapes of all elements put after one another, and of their lengths."""
+        known, size = self._shape(handle), self._sizes.get(handle)
+        if not known or size is None or int(size) <= 0:
+            return shapes
+        length, count = known[0], int(size)
+        if length is not None:
+            self._lengths[id(rewriter.program), step.outputs[1]] = length
+        found = [(None if length is None else count * length, *known[1:]), (count,)]
+        return [
+            merge(shape, made) if is_compatible(shape, made) else shape
+            for shape, made in zip(shapes, found, strict=True)
+        ]
+
+    def _shape(self, handle: Hashable) -> Shape:
+        """What is known of the shape of all elements."""
         known = self._known.get(handle, _ANYTHING).shape
         while isinstance(handle, tuple):  # what was not added to is zeros, of the shape of the array's element
             handle = handle[0]
             known = in_common(known, self._known.get(handle, _ANYTHING).shape)
+        return known
+
+    def _with_contents(self, rewriter: Rewriter, step: Step, handle: Hashable, shape: Shape) -> Shape:
+        known = self._shape(handle)
         if known is None:
             return shape
         if step.op == "TensorArrayGatherV3":

@@ -193,6 +193,8 @@ class _Inference:
                 shapes = [merge(known, new) for known, new in zip(shapes, found, strict=True)]
             except ValueError:
                 pass  # the run will report it, with the shapes that there were
+        if step.op == "TensorArraySplitV3":
+            self.contents.note_lengths(rewriter, step.inputs[2], known_value(cast(Tensor, inputs[2])))
         shapes = self.contents.visit(rewriter, step, shapes)
         if step.op == "TensorArrayV3" and not step.origin.attrs["dynamic_size"]:
             # Often computed of shapes, which is folded later.

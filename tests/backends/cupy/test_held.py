@@ -184,9 +184,22 @@ def test_elements_one_after_the_other():
         x = tf.placeholder(tf.float32, [3, 2, 4])
         array = tf.TensorArray(tf.float32, 3).unstack(x)
         joined = array.concat()
-        return [joined, *tf.gradients(tf.square(joined), x)], [x]
+        parts = tf.TensorArray(tf.float32, 3).split(joined * 2.0, [2, 2, 2])
+        made = tf.TensorArray(tf.float32, 3)
+        body = lambda i, made: (i + 1, made.write(i, parts.read(2 - i)))  # noqa: E731
+        y = tf.while_loop(lambda i, _: i < 3, body, [0, made])[1].concat()
+        return [joined, y, *tf.gradients(tf.square(joined), x), *tf.gradients(y * y, x)], [x]
 
-    _both(build, [(np.arange(24.0).reshape(3, 2, 4),)] * 2)
+    assert not _alone(_both(build, [(np.arange(24.0).reshape(3, 2, 4),)] * 2))
+
+
+def test_elements_of_several_lengths_stay_objects():
+    def build():
+        x = tf.placeholder(tf.float32, [5])
+        parts = tf.TensorArray(tf.float32, 2, infer_shape=False).split(x, [2, 3])
+        return [parts.read(1), parts.read(0)], [x]
+
+    assert _alone(_both(build, [([1.0, 2.0, 3.0, 4.0, 5.0],)] * 2)) >= {"TensorArraySplitV3", "TensorArrayReadV3"}
 
 
 def test_an_array_of_a_loop_in_a_loop():
