@@ -623,3 +623,88 @@ def test_what_the_host_takes_of_attention() -> None:
     assert not operations.computes(made(8, "float32"))
     turned = replace(tensor(8), strides=(32, 32, 1, 4))
     assert not operations.computes(replace(made(8), k=turned))
+
+
+# Programs that nobody thought of.
+
+
+def _random_program(rng: Any) -> tuple[list[Any], list[Any]]:
+    """A few layers of attention, with operands that come and results that go in several ways; fetches and feeds."""
+    batch, rows, width = 2, int(rng.choice([8, 12])), 32
+    x = tf.placeholder(tf.float16, [batch, rows, width])
+    memory = tf.placeholder(tf.float16, [batch, 4, 10, 8])
+    kept: list[Any] = []
+
+    def dense(y: Any, many: int = 1) -> Any:
+        w = tf.constant(rng.normal(size=(width, many * width)) * 0.25, tf.float16)
+        return tf.matmul(tf.reshape(y, [-1, width]), w)
+
+    def heads(y: Any, many: int = 4) -> Any:
+        return tf.transpose(tf.reshape(y, [batch, -1, many, width // many]), [0, 2, 1, 3])
+
+    def operands(h: Any) -> tuple[Any, Any, Any]:
+        way, many = rng.choice(["split", "unstack", "apart", "same", "memory", "slice"]), int(rng.choice([2, 4]))
+        if way == "split":
+            return tuple([heads(part, many) for part in tf.split(dense(h, 3), 3, axis=1)])  # type: ignore[return-value]
+        if way == "unstack":
+            parts = tf.unstack(tf.reshape(dense(h, 3), [batch, rows, 3, many, width // many]), axis=2)
+            return tuple([tf.transpose(part, [0, 2, 1, 3]) for part in parts])  # type: ignore[return-value]
+        if way == "apart":
+            return heads(dense(h), many), heads(dense(h), many), heads(dense(h), many)
+        if way == "memory":
+            return heads(h), memory, memory if rng.rand() < 0.5 else memory * 0.5
+        if way == "slice":
+            return heads(h[:, ::2], many), heads(h, many), heads(h, many)
+        return heads(h, many), heads(h, many), heads(h, many)
+
+    def attended(h: Any) -> Any:
+        q, k, v = operands(h)
+        scores = tf.matmul(q, k, transpose_b=True)
+        long, wide = rng.rand() < 0.5, scores.shape.as_list()[-1]
+        scores = tf.cast(scores, tf.float32) if long else scores
+        scores = scores * 0.3 if rng.rand() < 0.7 else scores
+        mask = rng.choice(["none", "causal", "run"])
+        if mask == "causal":
+            seen = np.tri(*scores.shape.as_list()[-2:], dtype=bool)
+            scores += tf.constant(np.where(seen, 0, -3e4), scores.dtype)
+        if mask == "run":
+            scores += tf.cast(x[:, None, :1, :wide], scores.dtype) if wide <= width else 0.0
+        weights = tf.cast(tf.nn.softmax(scores), tf.float16)
+        if rng.rand() < 0.1:
+            kept.append(weights)
+        made = tf.matmul(weights, v)
+        if rng.rand() < 0.2:
+            kept.append(made)
+        return tf.reshape(tf.transpose(made, [0, 2, 1, 3]), [batch, -1, width])
+
+    h = x
+    for _ in range(int(rng.choice([1, 2, 3]))):
+        made = attended(h)
+        rows_now = made.shape.as_list()[1]
+        after = rng.choice(["plain", "dense", "residual"])
+        made = tf.reshape(dense(made), [batch, rows_now, width]) if after == "dense" else made
+        made = made + h if after == "residual" and rows_now == rows else made
+        h = made if rows_now == rows else tf.concat([made, made], 1)[:, :rows]
+    if rng.rand() < 0.3:
+        kept.append(h[:, :1])
+    loss = tf.reduce_sum(tf.square(tf.cast(h, tf.float32)))
+    wanted = [each for each in (x, memory) if rng.rand() < 0.7]
+    found = [gradient for gradient in tf.gradients(loss, wanted) if gradient is not None] if wanted else []
+    return [loss, *found, *kept], [x, memory]
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_random_programs(seed: int, use: Any) -> None:
+    rng = np.random.RandomState(seed)
+    fetches, (x, memory) = _random_program(rng)
+    _program(fetches, [x, memory])  # it stays well-formed
+    feed = {x: rng.normal(size=x.shape.as_list()) * 0.5, memory: rng.normal(size=memory.shape.as_list()) * 0.5}
+    results = []
+    for library in (True, False):
+        use(library)
+        with tf.Session(backend="cupy") as session:
+            results.append(session.run(fetches, feed))
+    for found, other in zip(*results, strict=True):
+        found, other = np.asarray(found, np.float64), np.asarray(other, np.float64)
+        assert np.isfinite(other).all()
+        np.testing.assert_allclose(found, other, rtol=0.03, atol=0.03 * np.abs(other).max())
