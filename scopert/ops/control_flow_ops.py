@@ -80,16 +80,10 @@ REF_MERGE = define_op(
 )  # fmt: skip
 _FRAME = "T: type; frame_name: string; is_constant: bool = false; parallel_iterations: int = 10"
 ENTER = define_op("Enter", inputs="data: T", outputs="output: T", attrs=_FRAME, shape=_enter_shape)
-REF_ENTER = define_op(
-    "RefEnter", inputs="data: Ref(T)", outputs="output: Ref(T)", attrs=_FRAME, shape=same_as_first
-)
+REF_ENTER = define_op("RefEnter", inputs="data: Ref(T)", outputs="output: Ref(T)", attrs=_FRAME, shape=same_as_first)
 EXIT = define_op("Exit", inputs="data: T", outputs="output: T", attrs="T: type", shape=same_as_first)
-REF_EXIT = define_op(
-    "RefExit", inputs="data: Ref(T)", outputs="output: Ref(T)", attrs="T: type", shape=same_as_first
-)
-NEXT_ITERATION = define_op(
-    "NextIteration", inputs="data: T", outputs="output: T", attrs="T: type", shape=same_as_first
-)
+REF_EXIT = define_op("RefExit", inputs="data: Ref(T)", outputs="output: Ref(T)", attrs="T: type", shape=same_as_first)
+NEXT_ITERATION = define_op("NextIteration", inputs="data: T", outputs="output: T", attrs="T: type", shape=same_as_first)
 REF_NEXT_ITERATION = define_op(
     "RefNextIteration", inputs="data: Ref(T)", outputs="output: Ref(T)", attrs="T: type", shape=same_as_first
 )
@@ -175,7 +169,7 @@ def switch(data: Any, pred: Any, dtype: Any = None, name: str | None = None) -> 
 def switch_ref_or_tensor(data: Any, pred: Tensor, name: str = "Switch") -> Any:
     """`switch`, placed with `data`; a ref stays one."""
     data = to_tensor_or_composite(data, "data")
-    with colocate_with(data, ignore_existing=True):
+    with colocate_with(data.values if isinstance(data, IndexedSlices) else data, ignore_existing=True):
         if isinstance(data, Tensor) and data._dtype.is_ref:
             return apply(REF_SWITCH, data, pred, name=name)
         return switch(data, pred, name=name)

@@ -292,3 +292,16 @@ def test_slices_are_a_gradient_of_a_sum():
     outer = 2 * ((left + right) * left - right) * counts
     np.testing.assert_allclose(dx, outer * (2 * left + right), rtol=1e-6)
     np.testing.assert_allclose(dy, outer * (left - 1), rtol=1e-6)
+
+
+def test_slices_are_a_gradient_of_a_loop_in_a_loop():
+    x = tf.placeholder(tf.float32, [3, 5])
+
+    def body(t, h):
+        inner = tf.while_loop(lambda k, _: k < 2, lambda k, v: (k + 1, v * 0.5 + x), [tf.constant(0), h])[1]
+        return t + 1, tf.gather(inner, [2, 0, 1])
+
+    y = tf.while_loop(lambda t, _: t < 3, body, [tf.constant(0), x])[1]
+    with tf.Session() as sess:
+        (found,) = sess.run(tf.gradients(tf.reduce_sum(y * y), [x]), {x: np.ones((3, 5))})
+    np.testing.assert_allclose(found, np.full((3, 5), 7.8754883), rtol=1e-6)  # TensorFlow 1.15.5
