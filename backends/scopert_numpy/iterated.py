@@ -15,7 +15,8 @@ from scopert.backend import Loop, StepFailed
 from scopert.ops.row_memory import CLEARED, READ
 from scopert.ops.stack_ops import Stack
 from scopert.ops.tensor_array_store import TensorArrayStore
-from scopert_numpy.loop_rows import Checked, Conditions, Interpreted, LoopRows, NoIterationsError, Part
+from scopert_numpy.loop_jobs import Checked, Conditions, Interpreted, NoIterationsError, Part
+from scopert_numpy.loop_rows import LoopRows
 from scopert_numpy.native import iterate as words
 from scopert_numpy.native.dispatch import dispatcher, knows_arrays
 from scopert_numpy.native.engine import Job

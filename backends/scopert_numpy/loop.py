@@ -97,7 +97,7 @@ class PlannedLoop:
                 self._whole = None
                 return None
             from scopert_numpy.iterated import Iterated
-            from scopert_numpy.loop_rows import NoIterationsError
+            from scopert_numpy.loop_jobs import NoIterationsError
 
             try:
                 whole = Iterated(self._body, self._binder, self._frames.rows)

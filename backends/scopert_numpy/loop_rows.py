@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from math import prod
-from typing import Any, TypeAlias
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from scopert.backend import RANDOM, READ, STATEFUL, TOGETHER, Loop, Step
-from scopert.graph.dtypes import resource
-from scopert.program.uses import EFFECTS
+from scopert.backend import READ, Loop, Step
+from scopert_numpy.loop_jobs import (
+    Checked,
+    Conditions,
+    Interpreted,
+    NoIterationsError,
+    Part,
+    Rows,
+    only_computes,
+)
 from scopert_numpy.native.dispatch import Dispatcher
 from scopert_numpy.native.engine import Job
 from scopert_numpy.native.iterate import KINDS, Iterations
@@ -27,80 +31,6 @@ _GRADIENTS = frozenset({"TensorArrayGradV3"})
 # A matrix is turned for products with so many rows at least, if it has so many elements at most: turning it costs as
 # much as BLAS saves in a few iterations.
 _ROWS_WORTH_TURNING, _LARGEST_TURNED = 8, 1 << 20
-#: A step runs if these bytes have these values; the outermost branch first.
-Conditions = tuple[tuple[int, int], ...]
-
-
-class NoIterationsError(Exception):
-    """A step of a loop has to be run by the interpreter."""
-
-
-@dataclass(eq=False)
-class Rows:
-    """What all iterations see of a TensorArray or of a stack: the slot of its handle, and of what kind its rows are."""
-
-    slot: int
-    shape: tuple[int, ...]
-    dtype: Any
-    is_stack: bool
-    pushes: int = 0
-    pops: int = 0
-    writes: int = 0
-
-    @cached_property
-    def nbytes(self) -> int:
-        """Of one row."""
-        return int(self.dtype.itemsize) * prod(self.shape)
-
-
-@dataclass(eq=False)
-class Checked:
-    """A job that takes a row of a sequence and may fail.
-
-    Attributes
-    ----------
-    shown : int, optional
-        The number by which places say that they lie in this row.
-    """
-
-    step: Step
-    address: int
-    sequence: Rows
-    rest: tuple[Any, ...]
-    shown: int | None = None
-
-
-@dataclass(eq=False)
-class Interpreted:
-    """A step that the interpreter runs.
-
-    Attributes
-    ----------
-    function : callable
-    inputs : tuple
-        A `Place` that stays where it is or is given, or the number of a slot that always holds the same.
-    outputs : tuple of array
-        Where the results are copied.
-    """
-
-    step: Step
-    function: Callable[..., Any]
-    inputs: tuple[Any, ...]
-    outputs: tuple[Any, ...]
-
-
-#: The jobs of one of the three parts of a loop.
-Part: TypeAlias = list[tuple[Step, Conditions, list[Any]]]
-
-
-def only_computes(step: Step) -> bool:
-    """Whether a step only computes, or draws random numbers, and gives no objects; a loop, if all its steps do."""
-    if isinstance(step.body, Loop):
-        body = step.body.program
-        inner = [other for other in body.steps if other.op != READ]
-        return not any(value.dtype is resource for value in body.values) and all(map(only_computes, inner))
-    effects = step.traits & EFFECTS
-    return (not effects or (RANDOM in effects and effects <= {RANDOM, STATEFUL})) and step.op not in (READ, TOGETHER)
 
 
 class LoopRows(StraightRows):
