@@ -227,7 +227,7 @@ class Cudnn:
                 continue
         device.synchronize()
         if not times:
-            raise DeviceError(f"no plan of cuDNN can compute {operation}")
+            raise DeviceError(f"no plan of cuDNN runs {operation}: {SWITCH}=0 leaves it to generated kernels")
         return found[min(times)[1]]
 
 
