@@ -7,6 +7,7 @@ from scopert_cupy.emitters import (
     arguments,
     assigning,
     attention,
+    coloring,
     complexes,
     convolving,
     convolving_by_library,
@@ -77,5 +78,6 @@ TABLE: dict[str, Emitter] = {
     **sparse_updates.TABLE,
     **resizing.TABLE,
     **complexes.TABLE,
+    **coloring.TABLE,
     **fake_quant.TABLE,
 }

@@ -85,7 +85,26 @@ def _one_hot(request: Request) -> Emitted | None:
     return done(pointwise("one_hot", count, parameters, body, request.facts))
 
 
+def _spaced(request: Request) -> Emitted | None:
+    """``start + step * k``; the last one is the stop itself."""
+    dtype, number = request.outputs[0].dtype, request.constant(2)
+    element = stored(dtype)
+    if element is None or number is None or int(number) < 1:
+        return None
+    count = int(number)
+    body = (
+        f"typedef sc_value<{element}> V; typedef {element} T;\n"
+        "    const V first = sc_get(*start), last = sc_get(*stop);\n"
+        f"    const V step = sc_round_to<T>(sc_round_to<T>(last - first) / (V){max(count - 1, 1)});\n"
+        f"    target[i] = i && i == {count - 1}u ? *stop : sc_put<T>(first + sc_round_to<T>(step * (V)i));"
+    )
+    parameters = [(reading(element, name), INPUT[k]) for k, name in enumerate(("start", "stop"))]
+    parameters.append((writing(element, "target"), OUTPUT[0]))
+    return done(pointwise("spaced", count, parameters, body, request.facts))
+
+
 TABLE: dict[str, Emitter] = {
+    "LinSpace": _spaced,
     "Fill": _fill,
     "ZerosLike": _zeros,
     "OnesLike": _ones,
