@@ -178,6 +178,8 @@ class CallRows:
             # The sum takes the term's memory: who wants that besides steps wants the sum.
             if not isinstance(target, np.ndarray) or target.ctypes.data != place.ctypes.data:
                 return False
+            if terms[0] in self._memory.views:  # others may see it under another shape
+                return False
             if self._uses[terms[0]] - (terms[0] in self._wanted) != 1 or self._made_by.get(terms[0], -1) >= first:
                 return False
         if not isinstance(target, np.ndarray) or target.dtype != place.dtype or target.size != place.size:
