@@ -106,7 +106,8 @@ class _Follower:
 
     def __init__(self, program: Program) -> None:
         self.roots: list[_Root] = []
-        self._trips = count_loops(program)
+        # Only stacks need to know.
+        self._trips = count_loops(program) if _has_stacks(program) else {}
         self._used: dict[int, set[int]] = {}
         #: What concatenations give as the lengths of elements: how many, and which one.
         self._lengths: dict[_Key, tuple[int, int]] = {}
@@ -242,6 +243,13 @@ def _are_places(places: Any, count: int) -> bool:
     if places.ndim != 1 or not places.size:
         return False
     return bool(places.min() >= 0 and places.max() < count and len(np.unique(places)) == len(places))
+
+
+def _has_stacks(program: Program) -> bool:
+    return any(
+        step.op == "StackV2" or (isinstance(step.body, Loop) and _has_stacks(step.body.program))
+        for step in program.steps
+    )
 
 
 def _laid_out(root: _Root) -> tuple[dict[tuple[Any, ...], Held], int] | None:

@@ -124,7 +124,7 @@ def operands(step: Step, number: int) -> list[int]:
 
 
 class Count:
-    """The numbers of one loop while it repeats.
+    """The numbers of one loop while it repeats. Whoever counts lets NumPy ignore that numbers wrap around.
 
     Parameters
     ----------
@@ -145,16 +145,14 @@ class Count:
 
     def goes_on(self) -> bool | None:
         """Whether the condition holds; None if that is not known."""
-        with np.errstate(all="ignore"):
-            found = self._value(self._counters.loop.condition, len(self._counters.loop.program.steps))
+        found = self._value(self._counters.loop.condition, len(self._counters.loop.program.steps))
         return None if found is None else bool(found)
 
     def advance(self) -> bool:
         """Makes the next values of the variables their values; whether any of them is another number now."""
         loop = self._counters.loop
         end = len(loop.program.steps)
-        with np.errstate(all="ignore"):
-            found = [self._value(slot, end) for slot in loop.following]
+        found = [self._value(slot, end) for slot in loop.following]
         feeds, changed = self._feeds, False
         for slot, value in zip(loop.program.feeds, found, strict=False):
             changed = changed or (value is not None and value != feeds[slot])
@@ -166,8 +164,7 @@ class Count:
         """What is known of the loop's results once the condition does not hold."""
         loop = self._counters.loop
         made_later = {slot for step in loop.program.steps[loop.decided :] for slot in step.outputs}
-        with np.errstate(all="ignore"):
-            return [None if slot in made_later else self._value(slot, loop.decided) for slot in loop.results]
+        return [None if slot in made_later else self._value(slot, loop.decided) for slot in loop.results]
 
     def _value(self, slot: int, before: int) -> Any:
         """A number of this iteration for a step at `before`; None if it is not known."""
@@ -256,14 +253,15 @@ class Trips:
 def trips(counters: Counters, inputs: Sequence[Any], largest: int = 4096) -> Trips | None:
     """How often a loop repeats; None if that cannot be told, or if it is more often than `largest`."""
     count, exact = Count(counters, inputs), True
-    for number in range(largest + 1):
-        goes_on = count.goes_on()
-        if goes_on is False:
-            results = count.results() if exact else [None] * len(counters.loop.results)
-            return Trips(number, exact, results)
-        exact = exact and goes_on is not None
-        if not count.advance():
-            return None
+    with np.errstate(all="ignore"):
+        for number in range(largest + 1):
+            goes_on = count.goes_on()
+            if goes_on is False:
+                results = count.results() if exact else [None] * len(counters.loop.results)
+                return Trips(number, exact, results)
+            exact = exact and goes_on is not None
+            if not count.advance():
+                return None
     return None
 
 
