@@ -233,6 +233,17 @@ def test_random_bodies(little: int, drawn: Any) -> None:
     agree(body, arrays, outputs, room, 2, little)
 
 
+def test_a_result_that_does_not_vary_where_units_do_is_added_up_once() -> None:
+    n, m, f = 6, 20000, float32
+    nodes = (
+        Node("load", (), f, ROWS, 0), Node("load", (), f, BOTH, 1), Node("sum", (0,), f, NONE, ROWS),
+        Node("mul", (0, 1), f, BOTH), Node("exp", (3,), f, BOTH),
+    )  # fmt: skip
+    loads, dense = (Access((1, 0)), Access((m, 1))), Access((m, 1))
+    body = Fused((n, m), 0, nodes, loads, (Store(2, Access((0, 0))), Store(4, dense)))
+    agree(body, [rand(n), rand(n, m)], [f, f], [1, n * m], 2)
+
+
 @pytest.mark.parametrize("n, m", [(1, 70000), (3, 20000)])
 def test_few_rows_are_shared_among_threads(n: int, m: int) -> None:
     agree(softmax(n, m), [rand(n, m)], [float32, float32], [n * m, n], 2)

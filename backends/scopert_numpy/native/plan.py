@@ -27,6 +27,8 @@ COSTS = {
 _KEEP_ABOVE = 5.0
 #: Points of a unit of work, over the cost of a point.
 _UNIT = 1 << 17
+#: Points of a unit at least.
+_LEAST = 256
 #: Rows of a block that is transposed; it is twice as wide.
 TILE = 64
 #: Bodies of more nodes are compact.
@@ -239,13 +241,18 @@ def _lanes(fused: Fused, vector_bits: int, weight: float, compact: bool) -> tupl
 
 
 def _blocks(fused: Fused, weight: float, tiled: int | None) -> tuple[int, ...]:
-    extents, rows, walks = fused.extents, fused.rows, bool(consumed(fused))
-    budget = max(int(_UNIT / (weight + 4)), 256)
+    extents, used = fused.extents, consumed(fused)
+    # A row is never split, also where all is one row; and each unit adds its part to a result: once.
+    whole = set(_columns(fused)) if used else set()
+    for number, node in enumerate(fused.nodes):
+        if node.op in REDUCTIONS and number not in used:
+            whole |= set(range(len(extents))) - node.axes - node.value
+    budget = max(int(_UNIT / (weight + 4)), _LEAST)
     blocks = [1] * len(extents)
     for k in reversed(range(len(extents))):
         n = max(extents[k], 1)
-        if k >= rows and walks:
-            blocks[k] = n  # a row is never split, also where all is one row
+        if k in whole:
+            blocks[k] = n
         elif tiled is not None:
             blocks[k] = min(n, 2 * TILE) if k == len(extents) - 1 else min(n, TILE) if k == tiled else 1
         else:
