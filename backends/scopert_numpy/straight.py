@@ -26,6 +26,8 @@ _LONG = 400_000.0
 ANY, LASTING, ROW = range(3)
 #: After so many calls it is tried again whether sharing pays.
 _TRIES = 16
+#: Sharing has to be so much faster: threads that wait for each other suffer from whatever else runs on the machine.
+_CLEARLY = 0.9
 #: Nanoseconds of shared jobs for which the workers are woken and kept awake.
 WORTH_WAKING = 30_000.0
 
@@ -61,7 +63,7 @@ class Choice:
         alone, together = self._times
         if not together or not alone:
             return not together
-        best = together <= alone
+        best = together < _CLEARLY * alone
         if self._calls < self._next:
             return best
         slower = max(alone, together) / min(alone, together)
