@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 from backends.fused_strategies import bodies, numbers
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from program.fused_reference import evaluate
 
-from scopert.graph.dtypes import DType, bfloat16, bool_, float16, float32, int32, int64, uint8
+from scopert.graph.dtypes import DType, bfloat16, bool_, float16, float32, float64, int32, int64, uint8
 from scopert.program.expression import Access, Fused, Node, Store, check
 
 pytest.importorskip("llvmlite")
 
-from scopert_numpy.native import open_engine
+from scopert_numpy.native import open_engine, plan, stages
 
 BOTH, ROWS, COLUMNS, NONE = frozenset({0, 1}), frozenset({0}), frozenset({1}), frozenset[int]()
 TOLERANCE = {"float16": 2e-3, "bfloat16": 2e-2, "float32": 3e-5, "float64": 1e-12}
@@ -231,6 +232,32 @@ def test_random_bodies(little: int, drawn: Any) -> None:
     body, inputs, outputs, sizes, room = drawn
     arrays = [numbers(dtype, size, seed) for seed, (dtype, size) in enumerate(zip(inputs, sizes, strict=True))]
     agree(body, arrays, outputs, room, 2, little)
+
+
+@pytest.mark.parametrize("staged", [False, True])
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@given(drawn=bodies(types=(float32, float64, int32, int64)), threads=st.sampled_from([1, 2]))
+def test_random_bodies_in_many_units(staged: bool, drawn: Any, threads: int) -> None:
+    """As large bodies are: in many units of work, or cut into stages."""
+    body, inputs, outputs, sizes, room = drawn
+    arrays = [numbers(dtype, size, seed) for seed, (dtype, size) in enumerate(zip(inputs, sizes, strict=True))]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plan, "_UNIT", 8)
+        patch.setattr(plan, "_LEAST", 8)
+        if staged:
+            patch.setattr(stages, "_FEW_POINTS", 4)
+        agree(body, arrays, outputs, room, threads)
+
+
+def test_a_matrix_is_not_turned_where_it_is_not_cut() -> None:
+    """Blocks that are turned have memory for so many elements as they are cut into."""
+    n, m, f = 150, 300, float32
+    nodes = (
+        Node("load", (), f, NONE, 0), Node("load", (), f, BOTH, 1), Node("sum", (0,), f, NONE, BOTH - ROWS),
+        Node("exp", (1,), f, BOTH), Node("add", (0, 3), f, BOTH),
+    )  # fmt: skip
+    body = Fused((n, m), 0, nodes, (Access((0, 0)), Access((1, n))), (Store(2, Access((0, 0))), Store(4, Access((m, 1)))))
+    agree(body, [rand(1), rand(m, n)], [f, f], [1, n * m], 2)
 
 
 def test_a_result_that_does_not_vary_where_units_do_is_added_up_once() -> None:

@@ -107,8 +107,9 @@ def make_plan(fused: Fused, vector_bits: int, little: int = LITTLE) -> Plan:
     instructions = prod(fused.extents) * weight / (vector_bits // 32)
     compact = len(fused.nodes) > _LONG or instructions <= little
     lanes, tail = _lanes(fused, vector_bits, weight / phases, compact)
-    tiled = _transposed_axis(fused)
-    return Plan(fused, _blocks(fused, weight, tiled), lanes, tail, phases, phase, needed, kept, weight, tiled,
+    whole = _whole_axes(fused)
+    tiled = _transposed_axis(fused, whole)
+    return Plan(fused, _blocks(fused, weight, tiled, whole), lanes, tail, phases, phase, needed, kept, weight, tiled,
                 compact)  # fmt: skip
 
 
@@ -240,13 +241,22 @@ def _lanes(fused: Fused, vector_bits: int, weight: float, compact: bool) -> tupl
     return lanes, width
 
 
-def _blocks(fused: Fused, weight: float, tiled: int | None) -> tuple[int, ...]:
-    extents, used = fused.extents, consumed(fused)
-    # A row is never split, also where all is one row; and each unit adds its part to a result: once.
-    whole = set(_columns(fused)) if used else set()
+def _whole_axes(fused: Fused) -> Axes:
+    """Axes that are not dealt out to units of work.
+
+    A row is never split, also where all is one row. And each unit adds its part to a result: where units differ only
+    along an axis that what is added does not vary along, it would be added several times.
+    """
+    used = consumed(fused)
+    whole = _columns(fused) if used else frozenset()
     for number, node in enumerate(fused.nodes):
         if node.op in REDUCTIONS and number not in used:
-            whole |= set(range(len(extents))) - node.axes - node.value
+            whole |= frozenset(range(len(fused.extents))) - node.axes - node.value
+    return whole
+
+
+def _blocks(fused: Fused, weight: float, tiled: int | None, whole: Axes) -> tuple[int, ...]:
+    extents = fused.extents
     budget = max(int(_UNIT / (weight + 4)), _LEAST)
     blocks = [1] * len(extents)
     for k in reversed(range(len(extents))):
@@ -261,13 +271,13 @@ def _blocks(fused: Fused, weight: float, tiled: int | None) -> tuple[int, ...]:
     return tuple(blocks)
 
 
-def _transposed_axis(fused: Fused) -> int | None:
+def _transposed_axis(fused: Fused, whole: Axes) -> int | None:
     last = len(fused.extents) - 1
-    if consumed(fused) or fused.extents[last] < 8:
+    if last in whole or fused.extents[last] < 8:
         return None
     for access in fused.loads:
         for k in range(last):
-            if is_transposed(access, k, last) and fused.extents[k] >= 8:
+            if k not in whole and is_transposed(access, k, last) and fused.extents[k] >= 8:
                 return k
     return None
 
