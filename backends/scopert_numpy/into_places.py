@@ -50,11 +50,11 @@ def copying_to(
     """Copies what `function` returns into the places that there are; `others` is applied to the rest."""
 
     def placed(made: Any, out: Any) -> Any:
-        if not isinstance(made, np.ndarray):
+        if not isinstance(made, (np.ndarray, np.generic)):
             return made
         if out is None or made.shape != out.shape:
-            return others(made)
-        out[...] = made
+            return others(made) if isinstance(made, np.ndarray) else made
+        out[...] = made  # single numbers as well: others may look at the place
         return out
 
     if len(outputs) == 1:

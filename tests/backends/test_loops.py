@@ -200,3 +200,20 @@ def test_results_of_arrays_are_the_callers():
 )
 def test_following_values_that_are_views(steps, swap):
     test_random_loops.hypothesis.inner_test(steps, swap, 2, True)
+
+
+@pytest.mark.parametrize("machine_code", ["0", "1"])
+def test_a_number_that_an_interpreted_step_shows_reaches_its_place(machine_code, monkeypatch):
+    monkeypatch.setenv("SCOPERT_NATIVE", machine_code)
+    monkeypatch.setenv("SCOPERT_VERIFY", "0")
+
+    def distinct(row):
+        found = tf.unique(row).y
+        return tf.pad(found, [[0, 4 - tf.shape(found)[0]]])
+
+    rows = tf.placeholder(tf.int32, [3, 4])
+    made = tf.map_fn(distinct, rows)
+    with tf.Session() as sess:
+        for _ in range(2):
+            found = sess.run(made, {rows: [[3, 4, 4, 3], [1, 1, 1, 0], [5, 6, 7, 8]]})
+            np.testing.assert_array_equal(found, [[3, 4, 0, 0], [1, 0, 0, 0], [5, 6, 7, 8]])
