@@ -64,17 +64,15 @@ def apply(rule: Rule, xp: Any, views: list[Array], others: Sequence[Any], flags:
 
 def compiled(rule: Rule, states: int, full: tuple[bool, ...], dtype: Any, flags: dict[str, bool]) -> Any:
     """The rule as machine code (see `Elementwise`); None where there is none."""
+    if unavailable() is not None or not any(full):
+        return None
     key = (rule, states, full, dtype, tuple(flags.items()))
-    if key in _found:
-        return _found[key]
-    made = None
-    if unavailable() is None and any(full):
+    if key not in _found:
         from scopert_numpy.native.flat import elementwise
 
         with _lock:
-            made = elementwise(rule, states, full, dtype, flags)
-    _found[key] = made
-    return made
+            _found[key] = elementwise(rule, states, full, dtype, flags)
+    return _found[key]
 
 
 def on_blocks(
