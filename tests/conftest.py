@@ -4,6 +4,11 @@ import os
 import tempfile
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long something takes on a busy machine is no property of the code.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 os.environ.setdefault("SCOPERT_VERIFY", "1")
 os.environ.setdefault("SCOPERT_CACHE", os.path.join(tempfile.gettempdir(), "scopert-tests"))
