@@ -26,6 +26,9 @@ class Rewriter:
         The new steps so far.
     seen : dict
         What the pass wants to remember while it goes through this program.
+    part : int
+        Where it is in a loop: 0 before the condition is known, 1 in the steps that are repeated, 2 after the last
+        iteration. A loop variable is the same in 0 and 1, and 0 and 2, but not in 1 and 2.
     """
 
     def __init__(self, program: Program) -> None:
@@ -34,6 +37,7 @@ class Rewriter:
         self.constants = dict(program.constants)
         self.steps: list[Step] = []
         self.seen: dict[Any, Any] = {}
+        self.part = 0
         self._replaced: dict[int, int] = {}
 
     def resolve(self, slot: int) -> int:
@@ -99,7 +103,8 @@ def rewrite(program: Program, visit: Visit) -> Program:
 def _rewrite_loop(loop: Loop, visit: Visit) -> Loop:
     rewriter = Rewriter(loop.program)
     ends = []
-    for step in loop.program.steps:
+    for position, step in enumerate(loop.program.steps):
+        rewriter.part = (position >= loop.decided) + (position >= loop.repeated)
         ends.append(len(rewriter.steps))
         step = rewriter.inputs(step)
         if step.op == LOOP:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import scopert as tf
+from scopert.ops.control_flow_ops import enter, exit_loop, loop_cond, merge, next_iteration, switch
 
 
 def _run(*fetches, feeds=None):
@@ -62,3 +63,16 @@ def test_branches_may_give_a_reference_and_a_value(chosen, value):
     p, v = tf.placeholder(tf.bool, []), tf.Variable(1.0)
     result = tf.cond(p, lambda: tf.assign(v, 2.0), lambda: v.value())
     assert _run(result, feeds={p: chosen}) == [value]
+
+
+@pytest.mark.parametrize(("count", "value"), [(0, 4.0), (1, 25.0), (3, 677.0**2)])
+def test_what_follows_the_last_iteration_sees_what_it_left(count, value):
+    number, start = tf.placeholder(tf.int32, []), tf.placeholder(tf.float64, [])
+    i, a = (merge([e, e])[0] for e in (enter(tf.constant(0), "loop"), enter(start, "loop")))
+    again = loop_cond(i < enter(number, "loop", is_constant=True))
+    (_, next_i), (last_a, next_a) = switch(i, again), switch(a, again)
+    step, one = (enter(tf.constant(1, dtype), "loop", is_constant=True) for dtype in (tf.int32, tf.float64))
+    i.op._update_input(1, next_iteration(next_i + step))
+    a.op._update_input(1, next_iteration(tf.square(next_a) + one))
+    found = exit_loop(tf.square(last_a))
+    assert _run(found, feeds={number: count, start: 2.0}) == [value]

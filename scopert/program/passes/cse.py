@@ -33,7 +33,11 @@ class Cse:
     def _visit(self, rewriter: Rewriter, step: Step) -> None:
         step = self._with_first_constants(rewriter, step)
         key = _key(step) if is_pure(step) and not step.kept else None
-        first = step if key is None else rewriter.seen.setdefault(key, step)
+        first, part = (step, 0) if key is None else rewriter.seen.setdefault(key, (step, rewriter.part))
+        if part == 1 and rewriter.part == 2:
+            # What follows a loop's last iteration finds the variables with other values than that iteration did.
+            rewriter.seen[key] = step, rewriter.part
+            first = step
         if first is step:
             rewriter.keep(step)
             return
