@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
+import threading
+import time
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +51,32 @@ def test_compiled_once(folder: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr(jit, "optimise", lambda text: pytest.fail("compiled again"))
     assert value(5) == 5
     assert list(folder.iterdir()) == [path]
+
+
+def test_threads_that_compile_at_once_share_the_code(monkeypatch: Any) -> None:
+    # Else the addresses of all but one of them would be lost with what they loaded.
+    made: list[Any] = []
+    start, optimise = threading.Barrier(3), jit.optimise
+
+    def slowly(text: str) -> Any:
+        time.sleep(0.05)
+        return optimise(text)
+
+    def compile_one() -> None:
+        start.wait()
+        made.append(jit.compile_text(TEXT.replace("NUMBER", "7")))
+
+    monkeypatch.setattr(jit, "optimise", slowly)
+    threads = [threading.Thread(target=compile_one) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({id(library) for library in made}) == 1
+    kept = weakref.ref(made[0])
+    made.clear()
+    gc.collect()
+    assert kept() is None
 
 
 @pytest.mark.parametrize("damage", [b"", b"short", None])

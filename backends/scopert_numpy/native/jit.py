@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
+from weakref import WeakValueDictionary
 
 import llvmlite
 import llvmlite.binding as llvm
@@ -20,6 +21,9 @@ _store = DiskCache(".code")
 #: Longer texts get the cheapest passes only.
 _LONG_TEXT = 300_000
 _lock = threading.RLock()
+#: What is loaded, by its key. Threads that make the same code at once share it: addresses that one of them handed out
+#: stay valid when the other one's is what is kept.
+_loaded: WeakValueDictionary[str, Library] = WeakValueDictionary()
 
 
 @dataclass(frozen=True)
@@ -106,12 +110,19 @@ def compile_text(text: str) -> Library:
     """Machine code for a module: from the disk if it was compiled before, else compiled and put there."""
     this = host()
     key = key_of(text, this.triple, this.cpu, this.features, llvmlite.__version__, str(_LEVEL))
+    with _lock:
+        library = _loaded.get(key)
+        if library is None:
+            library = _loaded[key] = _library(key, text)
+    return library
+
+
+def _library(key: str, text: str) -> Library:
     code = _store.read(key)
     if code is not None:
         with contextlib.suppress(RuntimeError):  # an object that does not load is compiled anew
             return Library(code)
-    with _lock:
-        code = _machine().emit_object(optimise(text))
+    code = _machine().emit_object(optimise(text))
     _store.write(key, code)
     return Library(code)
 
