@@ -227,3 +227,12 @@ def test_memory_is_taken_over_from_run_to_run():
         grown = tracemalloc.get_traced_memory()[0] - before
         tracemalloc.stop()
     assert grown < 20_000
+
+
+def test_products_over_no_rows_are_zero():
+    x, w = tf.placeholder(tf.float32, [None, 3]), tf.get_variable("w", [3, 3])
+    curvature = tf.hessians(tf.reduce_sum(tf.tanh(tf.matmul(tf.tanh(tf.matmul(x, w)), w)) ** 2), w)[0]
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        got = session.run(curvature, {x: np.zeros((0, 3))})
+    np.testing.assert_array_equal(got, np.zeros((3, 3, 3, 3)))

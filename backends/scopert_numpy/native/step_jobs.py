@@ -161,6 +161,8 @@ class StepJobs:
         lead = outputs[0].view.shape[:-2]
         if left.view.shape[:-2] != lead or right.view.shape[:-2] != lead:
             return None
+        if left.view.size == 0 or right.view.size == 0:
+            return None
         made: list[Job] = []
         factors = []
         for place, flag in ((left, flags[0]), (right, flags[1])):
