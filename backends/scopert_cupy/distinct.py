@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from scopert.backend import ELEMENTWISE, InvalidArgumentError, Program, Step
+from scopert.backend import ELEMENTWISE, InvalidArgumentError, Memory, Program, Step
 from scopert.ops.training_ops import row_update_of
 from scopert_cupy.device import Facts
 from scopert_cupy.emit import Emitter, Request, emit
@@ -66,6 +66,13 @@ def _summed(xp: Any, values: Any, order: Any) -> Any:
     return sums.astype(values.dtype)
 
 
+def _without(memory: Memory | None, slot: int) -> Memory | None:
+    """The layout without a slot that has become larger than its place."""
+    if memory is None:
+        return None
+    return replace(memory, offsets={other: offset for other, offset in memory.offsets.items() if other != slot})
+
+
 class _Rows:
     """One `Unique`, and the steps that depend on what it finds."""
 
@@ -107,6 +114,7 @@ class _Rows:
         program = replace(
             self.program, steps=tuple(steps),
             values=tuple([replace(v, shape=static[v.number]) if v.number in static else v for v in values]),
+            memory=_without(self.program.memory, order),
         )  # fmt: skip
         touched = [step for step in steps if any(slot in static for slot in (*step.inputs, *step.outputs))]
         if any(emit(Request(step, program, facts), table) is None for step in touched):

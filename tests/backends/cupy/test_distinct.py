@@ -91,3 +91,26 @@ def test_who_looks_at_the_indices_gets_them() -> None:
             values, indices = session.run([updated, found], {ids: [3, 1, 3, 8, 1]})
     np.testing.assert_array_equal(indices, [3, 1, 8])
     np.testing.assert_array_equal(values[:, 0], [0, 2, 0, 2, 0, 0, 0, 0, 1])
+
+
+@pytest.mark.parametrize("optimizer", ["momentum", "adam", "ftrl"])
+def test_what_is_sorted_is_longer_than_what_was_placed(optimizer: str) -> None:
+    """Places of the indices grow; what was planned behind them must not be run over."""
+    ids = np.random.RandomState(0).randint(0, 11, (3, 2))
+    found = []
+    for backend in ("numpy", "cupy"):
+        with tf.Graph().as_default():
+            tf.set_random_seed(2)
+            table = tf.get_variable("table", [11, 4], use_resource=True)
+            weights = tf.get_variable("weights", [4, 1], use_resource=True)
+            fed = tf.placeholder(tf.int32, [None, None])
+            pooled = tf.reduce_sum(tf.nn.embedding_lookup(table, fed), 1)
+            loss = tf.reduce_sum(tf.tanh(tf.matmul(pooled, weights)))
+            loss += tf.reduce_sum(tf.gather(table, fed[:, :1]) ** 2)
+            step = OPTIMIZERS[optimizer]().minimize(loss)
+            with tf.Session(backend=backend) as session:
+                session.run(tf.global_variables_initializer())
+                session.run([loss, step], {fed: ids})
+                found.append(session.run([table, weights]))
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
