@@ -21,8 +21,9 @@ from scopert_numpy.native import iterate as words
 from scopert_numpy.native.dispatch import dispatcher, knows_arrays
 from scopert_numpy.native.engine import Job
 from scopert_numpy.native.step_jobs import Place
+from scopert_numpy.sharing import Choice
 from scopert_numpy.steps import Binder, Row, run_rows
-from scopert_numpy.straight import WORTH_WAKING, Choice
+from scopert_numpy.straight import WORTH_WAKING
 from scopert_numpy.threads import pool
 
 _FIRST = 64

@@ -18,16 +18,13 @@ from scopert.backend import Step, StepFailed, TraceRow
 from scopert_numpy.native.dispatch import Dispatcher
 from scopert_numpy.native.engine import Job
 from scopert_numpy.native.step_jobs import Place
+from scopert_numpy.sharing import Choice
 from scopert_numpy.threads import Pool
 
 #: Nanoseconds of a job from which on it is shared, and from which on in smaller pieces.
 _SHARED = 4_000.0
 _LONG = 400_000.0
 ANY, LASTING, ROW = range(3)
-#: After so many calls it is tried again whether sharing pays.
-_TRIES = 16
-#: Sharing has to be so much faster: threads that wait for each other suffer from whatever else runs on the machine.
-_CLEARLY = 0.9
 #: Nanoseconds of shared jobs for which the workers are woken and kept awake.
 WORTH_WAKING = 30_000.0
 
@@ -42,39 +39,6 @@ def chunks_for(workers: Pool) -> Callable[[int, float], int]:
         return min(units, threads if nanoseconds < _LONG else 4 * threads)
 
     return chunks
-
-
-class Choice:
-    """Whether sharing pays at present: on a busy machine a piece may wait long for a thread that does not run.
-
-    Both ways compute the same to the bit. Now and then the slower one is tried again.
-    """
-
-    __slots__ = ("_calls", "_next", "_times")
-
-    def __init__(self) -> None:
-        self._times = [0.0, 0.0]
-        self._calls = 0
-        self._next = 1
-
-    def together(self) -> bool:
-        """How the next call runs."""
-        self._calls += 1
-        alone, together = self._times
-        if not together or not alone:
-            return not together
-        best = together < _CLEARLY * alone
-        if self._calls < self._next:
-            return best
-        slower = max(alone, together) / min(alone, together)
-        self._next = self._calls + (_TRIES if slower < 1.5 else 4 * _TRIES)
-        return not best
-
-    def took(self, together: bool, nanoseconds: int) -> None:
-        """Notes the time of a call."""
-        before = self._times[together]
-        # A single long wait says little.
-        self._times[together] = 0.75 * before + 0.25 * min(nanoseconds, 4 * before) if before else float(nanoseconds)
 
 
 class Straight:
