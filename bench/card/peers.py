@@ -25,6 +25,7 @@ class Peer:
         self._process: subprocess.Popen[str] | None = None
         self._lines: queue.Queue[str] = queue.Queue()
         self._log: list[str] = []
+        self._drain: threading.Thread | None = None
 
     def ask(self, limit: float, **request: Any) -> dict[str, Any]:
         """The answer to a request; ``{"error": ...}`` if there is none within `limit` seconds."""
@@ -42,8 +43,10 @@ class Peer:
         except OSError:
             answer = ""
         if not answer:
-            log = [line for line in self._log if line.strip()]
             code = process.wait()
+            if self._drain is not None:
+                self._drain.join(1.0)  # its last lines may be on their way
+            log = [line for line in self._log if line.strip()]
             self.stop()
             return {"error": f"the process ended with {code}: {log[-1].strip() if log else ''}"[:300]}
         return dict(json.loads(answer))
@@ -67,7 +70,8 @@ class Peer:
                 del log[:-50]
 
         threading.Thread(target=read, args=(self._lines,), daemon=True).start()
-        threading.Thread(target=drain, args=(self._log,), daemon=True).start()
+        self._drain = threading.Thread(target=drain, args=(self._log,), daemon=True)
+        self._drain.start()
         return process
 
     def stop(self) -> None:
