@@ -71,6 +71,7 @@ class _Choosing:
         self._same: dict[int, int] = {}
         #: What a step in a branch makes.
         self._made: dict[int, tuple[_Cond, int]] = {}
+        self._used = used_slots(program.steps, [fetch.slot for fetch in program.fetches])
 
     def program(self) -> Program | None:
         """The program with the conds that can be choices; None if there is none."""
@@ -148,12 +149,11 @@ class _Choosing:
     def _merge(self, step: Step) -> None:
         arms = [self._outputs.get(slot, self._made.get(slot)) for slot in step.inputs]
         conds = {id(arm[0]) for arm in arms if arm is not None}
-        used = used_slots(self._program.steps, [fetch.slot for fetch in self._program.fetches])
         fits = len(arms) == 2 and None not in arms and len(conds) == 1 and not step.kept
         ways = {arm[1] for arm in arms if arm is not None}
         shapes = {self._program.values[slot].shape for slot in (*step.inputs, step.outputs[0])}
         small = self._fits(self._program.values[step.outputs[0]])
-        if not fits or ways != {0, 1} or len(shapes) != 1 or not small or step.outputs[1] in used:
+        if not fits or ways != {0, 1} or len(shapes) != 1 or not small or step.outputs[1] in self._used:
             self._lose(step.inputs)
             return
         assert arms[0] is not None
