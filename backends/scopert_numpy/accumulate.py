@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from scopert.backend import Fused
+from scopert.backend import Fused, Step
 from scopert_numpy.threads import blas_function
 
 Array = np.ndarray
@@ -27,6 +27,41 @@ def is_plain_sum(body: Fused) -> bool:
     used = [arg for node in body.nodes for arg in node.args]
     adds = all(node.op == ("add" if node.args else "load") for node in body.nodes)
     return adds and sorted(used) == list(range(len(body.nodes) - 1)) and body.stores[0].node == len(body.nodes) - 1
+
+
+def products_of(
+    step: Step, is_product: Callable[[int], bool], made_by: Mapping[int, int], uses: Mapping[int, int],
+    wanted: Collection[int], views: Collection[int],
+) -> tuple[list[int], int | None] | None:  # fmt: skip
+    """The products that a step is the sum of, as they are made, and another term; None where they cannot add to it.
+
+    Parameters
+    ----------
+    step : Step
+    is_product : callable
+        Whether a slot is a product that could add to what is there.
+    made_by : mapping
+        By slot, the number of the part that makes it, among those that run together.
+    uses : mapping
+        How often slots are used, by those who look at `wanted` besides steps too.
+    wanted : collection of int
+    views : collection of int
+        Slots that are the memory of others under another shape.
+    """
+    body = step.body
+    if not isinstance(body, Fused) or len(step.outputs) != 1 or not is_plain_sum(body):
+        return None
+    products = sorted([slot for slot in step.inputs if is_product(slot)], key=made_by.__getitem__)
+    terms = [slot for slot in step.inputs if slot not in products]
+    if not products or len(terms) > 1 or len(set(step.inputs)) != len(step.inputs):
+        return None
+    if not terms:
+        return products, None
+    (term,) = terms
+    # The sum takes the term's memory: who wants that besides steps wants the sum; others may see it as a view.
+    if term in views or uses[term] - (term in wanted) != 1 or made_by.get(term, -1) >= made_by[products[0]]:
+        return None
+    return products, term
 
 
 def _is_whole(strides: Sequence[int], whole: Sequence[int]) -> bool:

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from scopert.backend import FUSED, LOOP, READ, TOGETHER, WRITES, Fused, Program, Step, Value
-from scopert_numpy.accumulate import adding_product, can_add, is_plain_sum
+from scopert.backend import FUSED, LOOP, READ, TOGETHER, WRITES, Program, Step, Value
+from scopert_numpy.accumulate import adding_product, can_add, products_of
 from scopert_numpy.blocked import Blocked
 from scopert_numpy.bound import Call, Scratch
 from scopert_numpy.call_list import CallList, Given, Operand, Part
@@ -164,30 +164,19 @@ class CallRows:
 
         The sum stands where that array stands, or where the first product does.
         """
-        body = step.body
-        if not isinstance(body, Fused) or len(step.outputs) != 1 or not is_plain_sum(body):
+        found = products_of(step, self._is_product, self._made_by, self._uses, self._wanted, self._memory.views)
+        if found is None:
             return False
-        products = sorted([slot for slot in step.inputs if self._is_product(slot)], key=self._made_by.__getitem__)
-        terms = [slot for slot in step.inputs if slot not in products]
-        if not products or len(terms) > 1 or len(set(step.inputs)) != len(step.inputs):
-            return False
-        target: Operand | None = self._views[products[0]]
-        first = self._made_by[products[0]]
-        if terms:
-            target = operands[step.inputs.index(terms[0])]
-            # The sum takes the term's memory: who wants that besides steps wants the sum.
-            if not isinstance(target, np.ndarray) or target.ctypes.data != place.ctypes.data:
-                return False
-            if terms[0] in self._memory.views:  # others may see it under another shape
-                return False
-            if self._uses[terms[0]] - (terms[0] in self._wanted) != 1 or self._made_by.get(terms[0], -1) >= first:
-                return False
+        products, term = found
+        target: Operand | None = self._views[products[0]] if term is None else operands[step.inputs.index(term)]
         if not isinstance(target, np.ndarray) or target.dtype != place.dtype or target.size != place.size:
             return False
-        for slot in products if terms else products[1:]:
+        moves = target.ctypes.data != place.ctypes.data
+        if term is not None and moves:
+            return False
+        for slot in products[term is None :]:
             part = self._parts[self._made_by[slot]]
             part.bind = _adding(part.step, target.reshape(self._views[slot].shape))
-        moves = target.ctypes.data != place.ctypes.data
         self._made_by[step.outputs[0]] = len(self._parts)
         copy: list[Call] = [(np.copyto, (place, target.reshape(place.shape)))] if moves else []
         self._parts.append(Part(step, (), lambda _: copy))

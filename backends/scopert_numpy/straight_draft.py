@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from scopert.backend import Fused, Step
-from scopert_numpy.accumulate import is_plain_sum
+from scopert.backend import Step
+from scopert_numpy.accumulate import products_of
 from scopert_numpy.native.dispatch import Dispatcher
 from scopert_numpy.native.engine import Job
 from scopert_numpy.native.step_jobs import PRODUCTS, Chunks, Place, added_to, copy_job
@@ -51,33 +51,22 @@ class Draft:
 
     def summed(
         self, step: Step, outputs: Sequence[Place], places: Mapping[int, Place], uses: Mapping[int, int],
-        wanted: Collection[int], chunks: Chunks,
+        wanted: Collection[int], views: Collection[int], chunks: Chunks,
     ) -> list[Job] | None:  # fmt: skip
         """The jobs of a sum of matrix products: each product adds to what there is; None if it is no such sum."""
-        body = step.body
-        if not isinstance(body, Fused) or len(outputs) != 1 or not is_plain_sum(body):
+        found = products_of(step, lambda slot: self._is_product(slot, uses), self.made_by, uses, wanted, views)
+        if found is None:
             return None
-        terms = [slot for slot in step.inputs if not self._is_product(slot, uses)]
-        products = sorted([slot for slot in step.inputs if slot not in terms], key=self.made_by.__getitem__)
-        if not products or len(terms) > 1 or len(set(step.inputs)) != len(step.inputs):
+        (products, term), (output,) = found, outputs
+        target = places[products[0] if term is None else term]
+        here = output.slot is None and target.slot is None and output.address == target.address
+        if term is not None and not here:
             return None
-        first = self.made_by[products[0]]
-        if terms:
-            (term,) = terms
-            target = places[term]
-            here = target.slot is None and target.address == outputs[0].address and outputs[0].slot is None
-            # The sum takes the term's memory: who wants it besides steps wants the sum.
-            if not here or uses[term] - (term in wanted) != 1 or self.made_by.get(term, -1) >= first:
-                return None
-        else:
-            target = places[products[0]]
-        output = outputs[0]
-        for slot in products:
+        for slot in products[term is None :]:
             number = self.made_by[slot]
-            if terms or slot != products[0]:
-                maker, (job,) = self.parts[number]
-                self.parts[number] = (maker, [added_to(job, target)])
-        if output.slot is None and target.slot is None and output.address == target.address:
+            maker, (job,) = self.parts[number]
+            self.parts[number] = (maker, [added_to(job, target)])
+        if here:
             return []
         copy = copy_job(target, output.part(output.view.reshape(target.view.shape)), chunks)
         return None if copy is None else [copy]

@@ -254,8 +254,8 @@ class StraightRows:
                 fresh.append((slot, partial(np.empty, shape, dtype) if new is None else new.new))
                 outputs.append(given_place(slot, shape, dtype))
         jobs = self._draft.summed(
-            step, outputs, self._places, self._uses, self._wanted, self._jobs.chunks
-        )  # fmt: skip
+            step, outputs, self._places, self._uses, self._wanted, self._memory.views, self._jobs.chunks
+        )
         if jobs is None:
             jobs = self._jobs.make(step, [place for place in inputs if place is not None], outputs)
         if jobs is None:
@@ -329,6 +329,7 @@ class StraightRows:
             self._rows.append((copy, inputs, (), False, (), self._program.steps[0]))
         rows, self._rows = self._rows, []
         return rows
+
 
 def static_shape(value: Value) -> tuple[int, ...] | None:
     """The shape of a value that machine code can read; None if it is not known, or no numbers."""
