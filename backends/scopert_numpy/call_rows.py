@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from scopert.backend import FUSED, LOOP, READ, TOGETHER, WRITES, Program, Step, Value
+from scopert.backend import FUSED, LOOP, READ, TOGETHER, WRITES, Program, Step
 from scopert_numpy.accumulate import adding_product, can_add, products_of
 from scopert_numpy.blocked import Blocked
 from scopert_numpy.bound import Call, Scratch
 from scopert_numpy.call_list import CallList, Given, Operand, Part
-from scopert_numpy.into_places import copier
+from scopert_numpy.frame_rows import KINDS, FrameRows, static_shape
 from scopert_numpy.matmul import bound_product
 from scopert_numpy.steps import SHOWS, Binder, Row
 
-_KINDS = "biufc"
 #: Bytes up to which what comes from outside is copied to memory of its own.
 _COPIED = 1 << 16
 
@@ -25,48 +23,31 @@ _COPIED = 1 << 16
 Into = Callable[[Step, Callable[..., Any], list[Any]], Callable[..., Any] | None]
 
 
-class CallRows:
-    """Takes the steps of a program one after the other and makes rows of them.
-
-    Attributes
-    ----------
-    known : list
-        By slot, values that are the same in all runs: arrays in the workspace.
-    """
+class CallRows(FrameRows):
+    """Takes the steps of a program one after the other and makes rows of them."""
 
     def __init__(
         self, program: Program, views: Mapping[int, Any], binder: Binder, wanted: Collection[int],
         lasting: Collection[int], into: Into,
     ) -> None:  # fmt: skip
-        assert program.memory is not None
-        self._program = program
-        self._memory = program.memory
-        self._views = views
+        super().__init__(program, views, wanted)
         self._binder = binder
         self._into = into
-        self._wanted = set(wanted)
         self._scratch = Scratch()
-        self.known: list[Any] = [None] * len(program.values)
-        self._rows: list[Row] = []
         self._operands: dict[int, Operand] = {
-            slot: array for slot, array in program.constants.items() if array.dtype.kind in _KINDS
+            slot: array for slot, array in program.constants.items() if array.dtype.kind in KINDS
         }
         self._operands.update({slot: views[slot] for slot in program.feeds if slot in views})
         self._operands.update({slot: Given(slot) for slot in lasting if slot not in views and self._is_static(slot)})
-        # Slots that no row fills as yet, and the row that would.
-        self._virtual: dict[int, Row] = {}
         # The list that is being made: what has to run before it, its parts, what is copied for it.
         self._before: list[Row] = []
         self._parts: list[Part] = []
         self._copies: dict[int, np.ndarray] = {}
         # By slot, the part that fills it.
         self._made_by: dict[int, int] = {}
-        self._uses = Counter(self._wanted)
-        for step in program.steps:
-            self._uses.update((*step.inputs, *step.guards))
 
     def _is_static(self, slot: int) -> bool:
-        return _static(self._program.values[slot]) is not None
+        return static_shape(self._program.values[slot]) is not None
 
     def take(self, step: Step, row: Row, filled: set[int]) -> bool:
         """Puts a step into a list if it can; `filled` are the slots whose places have been filled."""
@@ -123,7 +104,7 @@ class CallRows:
         for slot, view in zip(step.outputs, views, strict=True):
             if not isinstance(view, np.ndarray) or not view.size or not np.may_share_memory(view, source):
                 return False
-            if view.shape != _static(self._program.values[slot]):
+            if view.shape != static_shape(self._program.values[slot]):
                 return False
         for slot, view in zip(step.outputs, views, strict=True):
             self._operands[slot] = self.known[slot] = view
@@ -149,7 +130,7 @@ class CallRows:
         for slot in outside:
             if slot not in self._copies:
                 value = self._program.values[slot]
-                self._copies[slot] = np.empty(_static(value) or (), value.dtype.np)
+                self._copies[slot] = np.empty(static_shape(value) or (), value.dtype.np)
         operands = [
             self._copies[slot] if operand is None else operand for slot, operand in zip(step.inputs, found, strict=True)
         ]
@@ -192,7 +173,7 @@ class CallRows:
 
     def _can_copy(self, slot: int) -> bool:
         value = self._program.values[slot]
-        shape = _static(value)
+        shape = static_shape(value)
         return shape is not None and int(np.prod(shape)) * value.dtype.np.itemsize <= _COPIED
 
     def _binding(self, step: Step, row: Row, places: list[Any]) -> Callable[[list[Any]], list[Call]] | None:
@@ -207,7 +188,7 @@ class CallRows:
         if step.op == "MatMul":
             attrs = step.origin.attrs
             swapped = attrs["transpose_a"], attrs["transpose_b"]
-            return lambda inputs: bound_product(inputs, swapped, places[0]) or [(function, tuple(inputs))]
+            return lambda inputs: [bound_product(inputs, swapped, places[0]) or (function, tuple(inputs))]
         return lambda inputs: [(function, tuple(inputs))]
 
     def _made(self, slot: int, filled: set[int]) -> None:
@@ -222,16 +203,6 @@ class CallRows:
         for slot in row[5].outputs:
             if slot in filled:
                 self._operands[slot] = self._views[slot]
-
-    def _materialise(self, slots: Sequence[int]) -> None:
-        """Has slots filled that nobody has filled as yet, by further rows."""
-        for slot in slots:
-            row = self._virtual.get(slot)
-            if row is not None:
-                for other in row[5].outputs:
-                    self._virtual.pop(other, None)
-                self._materialise(row[1])
-                self._rows.append(row)
 
     def _flush(self) -> None:
         """The row of the list that is being made."""
@@ -248,13 +219,7 @@ class CallRows:
     def end_part(self, copies: Sequence[tuple[int, int]]) -> list[Row]:
         """The rows of a part of the program; at its end, slots are copied to the places of others."""
         self._flush()
-        self._materialise(sorted({*self._wanted, *[source for _, source in copies]}))
-        if copies:
-            copy = copier([self._views[slot] for slot, _ in copies])
-            inputs = tuple([source for _, source in copies])
-            self._rows.append((copy, inputs, (), False, (), self._program.steps[0]))
-        rows, self._rows = self._rows, []
-        return rows
+        return self._ended(copies)
 
 
 def _adding(step: Step, target: Any) -> Callable[[list[Any]], list[Call]]:
@@ -277,11 +242,3 @@ def _part(shown: Callable[[Any], Any], number: int, before: Callable[[Any], Any]
     if before is None:
         return lambda array: shown(array)[number]
     return lambda array: shown(before(array))[number]
-
-
-def _static(value: Value) -> tuple[int, ...] | None:
-    """The shape of a value that calls can be bound to; None if it is not known, or no numbers."""
-    shape, dtype = value.shape, value.dtype
-    if shape is None or None in shape or dtype.is_ref or dtype.np.kind not in _KINDS:
-        return None
-    return tuple([size for size in shape if size is not None])

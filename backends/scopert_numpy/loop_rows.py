@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from scopert.backend import READ, Loop, Step
+from scopert_numpy.frame_rows import static_shape
 from scopert_numpy.loop_jobs import (
     Checked,
     Conditions,
@@ -23,7 +24,7 @@ from scopert_numpy.native.iterate import KINDS, Iterations
 from scopert_numpy.native.step_jobs import PRODUCTS, Place, copy_job, given_place
 from scopert_numpy.steps import Binder, Row
 from scopert_numpy.straight_draft import Draft, copied_variables
-from scopert_numpy.straight_rows import StraightRows, static_shape
+from scopert_numpy.straight_rows import StraightRows
 
 _SWITCHES = frozenset({"Switch", "RefSwitch"})
 _MERGES = frozenset({"Merge", "RefMerge"})

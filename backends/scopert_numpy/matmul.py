@@ -88,13 +88,13 @@ def product(left: Array, right: Array, out: Array) -> Array:
 
 def bound_product(
     inputs: Sequence[Array], transposed: tuple[bool, bool], out: Array
-) -> list[tuple[Callable[..., Any], tuple[Any, ...]]]:
-    """The call of a product of two matrices for these arrays; none if they do not fit."""
+) -> tuple[Callable[..., Any], tuple[Any, ...]] | None:
+    """The call of a product of two matrices for these arrays; None if they do not fit."""
     left, right = [array.T if turned else array for array, turned in zip(inputs, transposed, strict=True)]
     if left.ndim != 2 or right.ndim != 2 or left.shape[1] != right.shape[0]:
-        return []
+        return None
     call = product if _is_shared(out.size * left.shape[1]) else np.matmul
-    return [(call, (left, right, out))]
+    return call, (left, right, out)
 
 
 def _one_stack(x: Array) -> Any:

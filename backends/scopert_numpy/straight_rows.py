@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from scopert.backend import READ, Program, Step, Value
+from scopert.backend import READ, Program, Step
+from scopert_numpy.frame_rows import KINDS, FrameRows, static_shape
 from scopert_numpy.handed_out import HandedOut
-from scopert_numpy.into_places import copier
 from scopert_numpy.native.dispatch import Dispatcher, dispatcher, knows_arrays
 from scopert_numpy.native.engine import Job
 from scopert_numpy.native.step_jobs import (
@@ -26,55 +25,37 @@ from scopert_numpy.straight import LASTING, ROW, chunks_for
 from scopert_numpy.straight_draft import Draft, copied_variables
 from scopert_numpy.threads import pool
 
-_KINDS = "biufc"
 # Ops that machine code stops at: their kernels say why.
 _MAY_FAIL = frozenset({"GatherV2"})
 
 
-class StraightRows:
-    """Takes the steps of a program one after the other and makes rows of them.
-
-    Attributes
-    ----------
-    known : list
-        By slot, values that are the same in all runs: arrays in the workspace.
-    """
+class StraightRows(FrameRows):
+    """Takes the steps of a program one after the other and makes rows of them."""
 
     def __init__(
         self, program: Program, views: dict[int, Any], handed: Mapping[int, HandedOut], binder: Binder,
         wanted: Collection[int], lasting: Collection[int], functions: Dispatcher,
     ) -> None:  # fmt: skip
-        assert program.memory is not None
-        self._program = program
-        self._memory = program.memory
-        self._views = views
+        super().__init__(program, views, wanted)
         self._handed = handed
         self._functions = functions
         self._workers = pool()
         self._jobs = StepJobs(binder.fused(program).codes, program.constants, chunks_for(self._workers))
-        self.known: list[Any] = [None] * len(program.values)
-        self._rows: list[Row] = []
         self._places: dict[int, Place] = {}
-        # Slots that no row fills as yet, and the row that would: who reads them in a straight reads their source.
-        self._virtual: dict[int, Row] = {}
         # What is known of given arrays.
         self._kinds = dict.fromkeys(lasting, LASTING)
         self._draft = Draft()
         for slot, array in program.constants.items():
-            if array.dtype.kind in _KINDS:
+            if array.dtype.kind in KINDS:
                 self._places[slot] = Place(np.ascontiguousarray(array).reshape(array.shape))
         for slot in program.feeds:
             if slot in views:
                 self._places[slot] = Place(views[slot])
             else:
                 self._outside(slot)
-        self._wanted = set(wanted)
         self._elsewhere = self._wanted | {
             slot for step in program.steps if not self._jobs.knows(step) for slot in step.inputs
         }
-        self._uses = Counter(self._wanted)
-        for step in program.steps:
-            self._uses.update(step.inputs)
 
     def _outside(self, slot: int) -> None:
         """Notes that rows fill a slot."""
@@ -293,17 +274,6 @@ class StraightRows:
             else:
                 self._outside(slot)
 
-    def _materialise(self, slots: Sequence[int], rows: list[Row] | None = None) -> None:
-        """Has slots filled that nobody has filled as yet, by further rows."""
-        rows = self._rows if rows is None else rows
-        for slot in slots:
-            row = self._virtual.get(slot)
-            if row is not None:
-                for other in row[5].outputs:
-                    self._virtual.pop(other, None)
-                self._materialise(row[1], rows)
-                rows.append(row)
-
     def _ahead(self, row: Row) -> None:
         """A row that runs before the straight."""
         self._materialise(row[1], self._draft.before)
@@ -322,21 +292,7 @@ class StraightRows:
         if jobs:
             self._draft.parts.append((self._program.steps[0], jobs))
         self._flush()
-        self._materialise(sorted(self._wanted | {source for _, source in left}))
-        if left:
-            copy = copier([self._views[slot] for slot, _ in left])
-            inputs = tuple([source for _, source in left])
-            self._rows.append((copy, inputs, (), False, (), self._program.steps[0]))
-        rows, self._rows = self._rows, []
-        return rows
-
-
-def static_shape(value: Value) -> tuple[int, ...] | None:
-    """The shape of a value that machine code can read; None if it is not known, or no numbers."""
-    shape, dtype = value.shape, value.dtype
-    if shape is None or None in shape or dtype.is_ref or dtype.np.kind not in _KINDS:
-        return None
-    return tuple([size for size in shape if size is not None])
+        return self._ended(left)
 
 
 def straight_rows(
